@@ -1,0 +1,566 @@
+//! Where a credential may sit in a request, and how we find exactly one.
+
+use std::fmt;
+use std::sync::Arc;
+
+use http::header::{AUTHORIZATION, HeaderName, UPGRADE};
+use http::request::Parts;
+use http::{HeaderMap, HeaderValue, Method};
+
+use crate::text;
+
+/// A place of the request that may carry a credential.
+///
+/// A server has one credential slot with one or several carriers; a request that fills two of
+/// them is refused (RFC 6750 §2: "clients MUST NOT use more than one method").
+///
+/// # Examples
+///
+/// ```
+/// use portcullis::Carrier;
+///
+/// let bearer = Carrier::bearer();
+/// let app_token = Carrier::header("App-Token")?;
+/// let client_token = Carrier::header("client_token")?.alias("Client-Token")?;
+/// assert_eq!(client_token.name(), "client_token");
+/// # Ok::<(), portcullis::CarrierError>(())
+/// ```
+#[derive(Clone, PartialEq, Eq, Hash)]
+pub struct Carrier(Place);
+
+#[derive(Clone, PartialEq, Eq, Hash)]
+enum Place {
+    Bearer,
+    /// The first name is the carrier's own, the others are its aliases.
+    Headers(Arc<[HeaderName]>),
+    WebSocketQuery(Arc<str>),
+}
+
+impl Carrier {
+    /// `Authorization: Bearer <token>` (RFC 6750 §2.1). The scheme's case does not matter; the
+    /// token must be a `b64token`. Any other scheme is no credential for us.
+    pub const fn bearer() -> Carrier {
+        Carrier(Place::Bearer)
+    }
+
+    /// A header of its own whose whole value is the token, such as `App-Token`. The name's case
+    /// does not matter; blanks around the value are dropped; the value must be visible ASCII
+    /// without a comma, since a proxy may join repeated headers with commas.
+    ///
+    /// # Errors
+    ///
+    /// [`CarrierError`] if `name` is no header name, or is `Authorization` (that is
+    /// [`bearer`](Self::bearer)) or `Cookie`.
+    pub fn header(name: &str) -> Result<Carrier, CarrierError> {
+        Ok(Carrier(Place::Headers(Arc::new([header_name(name)?]))))
+    }
+
+    /// Another name for the same header, such as `Client-Token` for `client_token`. A request
+    /// that uses both is refused.
+    ///
+    /// # Errors
+    ///
+    /// As [`header`](Self::header), and if this carrier is no header of its own.
+    pub fn alias(self, name: &str) -> Result<Carrier, CarrierError> {
+        match self.0 {
+            Place::Headers(names) => {
+                let names = names.iter().cloned().chain([header_name(name)?]);
+                Ok(Carrier(Place::Headers(names.collect())))
+            }
+            _ => Err(CarrierError(format!(
+                "alias {} is for a header carrier, wanted Carrier::header first",
+                text::quote(name)
+            ))),
+        }
+    }
+
+    /// See [`danger::websocket_query`](crate::danger::websocket_query).
+    pub(crate) fn websocket_query(parameter: &str) -> Carrier {
+        Carrier(Place::WebSocketQuery(parameter.into()))
+    }
+
+    /// `Authorization` for Bearer tokens, else the header's first name in lower case, else the
+    /// query parameter's name.
+    pub fn name(&self) -> &str {
+        match &self.0 {
+            Place::Bearer => "Authorization",
+            Place::Headers(names) => names.first().map_or("", HeaderName::as_str),
+            Place::WebSocketQuery(parameter) => parameter,
+        }
+    }
+
+    /// Whether this is a header named `name`, by its own name or an alias; case does not matter.
+    pub(crate) fn is_header(&self, name: &str) -> bool {
+        match &self.0 {
+            Place::Bearer => name.eq_ignore_ascii_case("authorization"),
+            Place::Headers(names) => names.iter().any(|n| n.as_str().eq_ignore_ascii_case(name)),
+            Place::WebSocketQuery(_) => false,
+        }
+    }
+
+    pub(crate) fn is_query(&self) -> bool {
+        matches!(self.0, Place::WebSocketQuery(_))
+    }
+
+    /// Finds the one credential of a request.
+    ///
+    /// `Ok(None)` means that none of `carriers` was used. Tokens longer than `limit` bytes are
+    /// refused before anything looks at them.
+    pub(crate) fn find<'a>(
+        carriers: &'a [Carrier],
+        parts: &'a Parts,
+        limit: usize,
+    ) -> Result<Option<Credential<'a>>, CredentialError> {
+        let mut found: Option<Credential<'a>> = None;
+        for carrier in carriers {
+            let here = match &carrier.0 {
+                Place::Bearer => bearer(&parts.headers, limit)?,
+                Place::Headers(names) => raw(&parts.headers, names, limit)?,
+                Place::WebSocketQuery(parameter) => query(parts, parameter, limit)?,
+            };
+            let Some(token) = here else { continue };
+            // RFC 6750 §2: one method per request. Taking the first would let a proxy and us read
+            // different tokens.
+            if let Some(first) = &found {
+                return Err(CredentialError::Two(format!(
+                    "request carries credentials in {} and in {}, wanted one",
+                    first.carrier.name(),
+                    carrier.name()
+                )));
+            }
+            found = Some(Credential { token, carrier });
+        }
+        Ok(found)
+    }
+
+    /// Marks the header values of this carrier, so that whoever logs the headers prints
+    /// `Sensitive` instead.
+    pub(crate) fn mark_sensitive(carriers: &[Carrier], headers: &mut HeaderMap) {
+        for carrier in carriers {
+            let names = match &carrier.0 {
+                Place::Bearer => &[AUTHORIZATION][..],
+                Place::Headers(names) => names,
+                Place::WebSocketQuery(_) => &[],
+            };
+            for name in names {
+                if let http::header::Entry::Occupied(mut values) = headers.entry(name) {
+                    for value in values.iter_mut() {
+                        value.set_sensitive(true);
+                    }
+                }
+            }
+        }
+    }
+}
+
+impl fmt::Debug for Carrier {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.0 {
+            Place::Bearer => f.write_str("Carrier(Authorization: Bearer)"),
+            Place::Headers(names) => {
+                let names: Vec<&str> = names.iter().map(HeaderName::as_str).collect();
+                write!(f, "Carrier({})", names.join(" or "))
+            }
+            Place::WebSocketQuery(name) => write!(f, "Carrier(?{name}= of a WebSocket handshake)"),
+        }
+    }
+}
+
+fn header_name(name: &str) -> Result<HeaderName, CarrierError> {
+    let parsed = HeaderName::try_from(name).map_err(|_| {
+        CarrierError(format!(
+            "carrier is {}, wanted a header name",
+            text::quote(name)
+        ))
+    })?;
+    if parsed == AUTHORIZATION || parsed == http::header::COOKIE {
+        return Err(CarrierError(format!(
+            "carrier is {}, wanted a header of its own; Carrier::bearer reads Authorization, \
+             cookies carry no access token",
+            text::quote(name)
+        )));
+    }
+    Ok(parsed)
+}
+
+/// A credential as it came: unproven text, and where it sat. It never prints its text.
+#[derive(Clone, Copy)]
+pub struct Credential<'a> {
+    token: &'a str,
+    carrier: &'a Carrier,
+}
+
+impl<'a> Credential<'a> {
+    /// Takes `token` as if `carrier` had carried it, for [`Verifier`](crate::Verifier) tests and
+    /// for [`ResourceServer::forget`](crate::ResourceServer::forget).
+    pub const fn new(token: &'a str, carrier: &'a Carrier) -> Credential<'a> {
+        Credential { token, carrier }
+    }
+
+    /// The token itself. Whoever calls this keeps it out of logs, errors and answers.
+    pub const fn token(&self) -> &'a str {
+        self.token
+    }
+
+    /// Where the token sat.
+    pub const fn carrier(&self) -> &'a Carrier {
+        self.carrier
+    }
+
+    /// Whether the token has the form of a compact JWS or JWE: parts of base64url characters
+    /// between dots, three or five of them (RFC 7515 §3.1, RFC 7516 §9).
+    pub fn looks_like_jwt(&self) -> bool {
+        let bytes = self.token.as_bytes();
+        let dots = bytes.iter().filter(|byte| **byte == b'.').count();
+        matches!(dots, 2 | 4)
+            && !bytes.starts_with(b".")
+            && bytes
+                .iter()
+                .all(|b| matches!(b, b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_' | b'.'))
+    }
+}
+
+impl fmt::Debug for Credential<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Credential")
+            .field("token", &"[redacted]")
+            .field("carrier", &self.carrier)
+            .finish()
+    }
+}
+
+/// Says why a request's credentials cannot be read. It never holds their text.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum CredentialError {
+    /// More than one credential.
+    Two(String),
+    /// One credential outside its grammar.
+    Malformed(String),
+    /// Longer than the limit.
+    TooLong(String),
+}
+
+/// Says why a [`Carrier`] cannot be made.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CarrierError(String);
+
+impl fmt::Display for CarrierError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for CarrierError {}
+
+/// The only value of `name`, if there is one.
+fn single<'a>(
+    headers: &'a HeaderMap,
+    name: &HeaderName,
+) -> Result<Option<&'a HeaderValue>, CredentialError> {
+    let mut values = headers.get_all(name).iter();
+    let first = values.next();
+    if values.next().is_some() {
+        return Err(CredentialError::Two(format!(
+            "header {name} is repeated, wanted it once"
+        )));
+    }
+    Ok(first)
+}
+
+fn bearer(headers: &HeaderMap, limit: usize) -> Result<Option<&str>, CredentialError> {
+    let Some(value) = single(headers, &AUTHORIZATION)? else {
+        return Ok(None);
+    };
+    let value = value.as_bytes();
+    let scheme_ends = value.iter().position(|byte| *byte == b' ');
+    let (scheme, rest) = value.split_at(scheme_ends.unwrap_or(value.len()));
+    if !scheme.eq_ignore_ascii_case(b"bearer") {
+        // `Bearer\ttoken` is no other scheme, it is a Bearer credential gone wrong.
+        let looks_bearer = value
+            .get(..7)
+            .is_some_and(|start| start[..6].eq_ignore_ascii_case(b"bearer") && start[6] == b'\t')
+            || value
+                .first()
+                .is_some_and(|byte| matches!(byte, b' ' | b'\t'));
+        return if looks_bearer {
+            Err(malformed("Authorization", "one space after the scheme"))
+        } else {
+            Ok(None)
+        };
+    }
+    let spaces = rest.iter().take_while(|byte| **byte == b' ').count();
+    let token = &rest[spaces..];
+    check_length("Authorization", token, limit)?;
+    if !is_b64token(token) {
+        return Err(malformed(
+            "Authorization",
+            "`Bearer` and one b64token (RFC 6750 2.1)",
+        ));
+    }
+    Ok(std::str::from_utf8(token).ok())
+}
+
+/// `b64token = 1*( ALPHA / DIGIT / "-" / "." / "_" / "~" / "+" / "/" ) *"="` (RFC 6750 §2.1).
+fn is_b64token(token: &[u8]) -> bool {
+    let padding = token.iter().rev().take_while(|byte| **byte == b'=').count();
+    let body = &token[..token.len() - padding];
+    !body.is_empty()
+        && body.iter().all(|byte| {
+            byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~' | b'+' | b'/')
+        })
+}
+
+fn raw<'a>(
+    headers: &'a HeaderMap,
+    names: &[HeaderName],
+    limit: usize,
+) -> Result<Option<&'a str>, CredentialError> {
+    let mut found = None;
+    for name in names {
+        let Some(value) = single(headers, name)? else {
+            continue;
+        };
+        if found.is_some() {
+            return Err(CredentialError::Two(format!(
+                "header {name} is another name of a header that is there too, wanted one"
+            )));
+        }
+        let token = value.as_bytes().trim_ascii();
+        check_length(name.as_str(), token, limit)?;
+        let visible = |byte: &u8| matches!(byte, 0x21..=0x7E) && *byte != b',';
+        if token.is_empty() || !token.iter().all(visible) {
+            return Err(malformed(name.as_str(), "one token of visible ASCII"));
+        }
+        found = std::str::from_utf8(token).ok();
+    }
+    Ok(found)
+}
+
+fn query<'a>(
+    parts: &'a Parts,
+    parameter: &str,
+    limit: usize,
+) -> Result<Option<&'a str>, CredentialError> {
+    if !is_websocket_handshake(parts) {
+        return Ok(None);
+    }
+    let pairs = parts.uri.query().unwrap_or_default().split('&');
+    let mut values = pairs.filter_map(|pair| {
+        let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+        (name == parameter).then_some(value)
+    });
+    let Some(token) = values.next() else {
+        return Ok(None);
+    };
+    if values.next().is_some() {
+        return Err(CredentialError::Two(format!(
+            "query parameter {parameter} is repeated, wanted it once"
+        )));
+    }
+    check_length(parameter, token.as_bytes(), limit)?;
+    // No percent-decoding: every character of a b64token but `+`, `/` and `=` stands for itself
+    // in a query, and those three have no place in a JWT or a sane opaque token.
+    if !is_b64token(token.as_bytes()) {
+        return Err(malformed(parameter, "one b64token (RFC 6750 2.1)"));
+    }
+    Ok(Some(token))
+}
+
+/// `GET` with `Upgrade: websocket` (RFC 6455 §4.1), or HTTP/2's extended CONNECT (RFC 8441 §4),
+/// which `hyper` shows as `CONNECT` with a `:protocol` in the extensions.
+fn is_websocket_handshake(parts: &Parts) -> bool {
+    let upgrades = parts.headers.get_all(UPGRADE).iter().any(|value| {
+        value
+            .as_bytes()
+            .split(|byte| *byte == b',')
+            .any(|word| word.trim_ascii().eq_ignore_ascii_case(b"websocket"))
+    });
+    (parts.method == Method::GET && upgrades) || parts.method == Method::CONNECT
+}
+
+fn check_length(place: &str, token: &[u8], limit: usize) -> Result<(), CredentialError> {
+    if token.len() > limit {
+        return Err(CredentialError::TooLong(format!(
+            "credential in {place} has {} bytes, wanted at most {limit}",
+            token.len()
+        )));
+    }
+    Ok(())
+}
+
+fn malformed(place: &str, wanted: &str) -> CredentialError {
+    CredentialError::Malformed(format!(
+        "credential in {place} is outside its grammar, wanted {wanted}"
+    ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use http::Request;
+
+    const LIMIT: usize = 16 * 1024;
+
+    fn find(carriers: &[Carrier], headers: &[(&str, &[u8])]) -> Result<Option<String>, String> {
+        let (mut parts, ()) = Request::new(()).into_parts();
+        for (name, value) in headers {
+            let name = HeaderName::try_from(*name).unwrap();
+            parts
+                .headers
+                .append(name, HeaderValue::from_bytes(value).unwrap());
+        }
+        match Carrier::find(carriers, &parts, LIMIT) {
+            Ok(found) => Ok(found.map(|credential| credential.token().to_owned())),
+            Err(
+                CredentialError::Two(why)
+                | CredentialError::Malformed(why)
+                | CredentialError::TooLong(why),
+            ) => Err(why),
+        }
+    }
+
+    fn bearer(value: &[u8]) -> Result<Option<String>, String> {
+        find(&[Carrier::bearer()], &[("authorization", value)])
+    }
+
+    #[test]
+    fn bearer_grammar() {
+        for good in ["Bearer abc", "bearer abc", "BEARER   abc"] {
+            assert_eq!(bearer(good.as_bytes()), Ok(Some("abc".into())), "{good}");
+        }
+        assert_eq!(bearer(b"Bearer a-._~+/9=="), Ok(Some("a-._~+/9==".into())));
+        for other in [
+            "Basic YTpi",
+            "Bearerabc",
+            "",
+            "DPoP abc",
+            "Digest x=\"y\", z",
+        ] {
+            assert_eq!(bearer(other.as_bytes()), Ok(None), "{other}");
+        }
+        for bad in [
+            "Bearer",
+            "Bearer ",
+            "Bearer a b",
+            "Bearer a,b",
+            "Bearer a, Bearer b",
+            "Bearer =",
+            "Bearer a=b",
+            "Bearer a\"",
+            "Bearer\tabc",
+            " Bearer abc",
+            "Bearer abc ",
+        ] {
+            assert!(bearer(bad.as_bytes()).is_err(), "{bad:?}");
+        }
+        assert!(bearer(b"Bearer \xff").is_err());
+        let long = format!("Bearer {}", "a".repeat(LIMIT + 1));
+        assert_eq!(
+            bearer(long.as_bytes()).unwrap_err(),
+            "credential in Authorization has 16385 bytes, wanted at most 16384"
+        );
+    }
+
+    #[test]
+    fn a_header_of_its_own() {
+        let app = [Carrier::header("App-Token").unwrap()];
+        assert_eq!(
+            find(&app, &[("app-token", b" abc ")]),
+            Ok(Some("abc".into()))
+        );
+        assert_eq!(find(&app, &[]), Ok(None));
+        for bad in [&b""[..], b"  ", b"a b", b"a,b", b"a\tb", b"\xc3\xa9"] {
+            assert!(find(&app, &[("app-token", bad)]).is_err(), "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn one_credential_only() {
+        let both = [Carrier::bearer(), Carrier::header("app-token").unwrap()];
+        assert_eq!(
+            find(
+                &both,
+                &[("authorization", b"Bearer a"), ("app-token", b"b")]
+            )
+            .unwrap_err(),
+            "request carries credentials in Authorization and in app-token, wanted one"
+        );
+        assert_eq!(
+            find(
+                &both,
+                &[
+                    ("authorization", b"Bearer a"),
+                    ("authorization", b"Bearer a")
+                ]
+            )
+            .unwrap_err(),
+            "header authorization is repeated, wanted it once"
+        );
+        let aliased = [Carrier::header("client_token")
+            .unwrap()
+            .alias("Client-Token")
+            .unwrap()];
+        assert!(find(&aliased, &[("client_token", b"a"), ("client-token", b"b")]).is_err());
+        assert_eq!(
+            find(&aliased, &[("client-token", b"b")]),
+            Ok(Some("b".into()))
+        );
+        assert_eq!(
+            find(&both, &[("authorization", b"Basic a"), ("app-token", b"b")]),
+            Ok(Some("b".into()))
+        );
+    }
+
+    #[test]
+    fn the_query_counts_for_a_websocket_handshake_alone() {
+        let carriers = [Carrier::websocket_query("access_token")];
+        let find = |uri: &str, upgrade: bool| {
+            let mut request = Request::get(uri);
+            if upgrade {
+                request = request.header("upgrade", "websocket");
+            }
+            let (parts, ()) = request.body(()).unwrap().into_parts();
+            Carrier::find(&carriers, &parts, LIMIT)
+                .map(|found| found.map(|credential| credential.token().to_owned()))
+        };
+        assert_eq!(find("/?access_token=abc", false), Ok(None));
+        assert_eq!(find("/?x=1&access_token=abc", true), Ok(Some("abc".into())));
+        assert_eq!(find("/", true), Ok(None));
+        assert!(find("/?access_token=a&access_token=b", true).is_err());
+        assert!(find("/?access_token=", true).is_err());
+        assert!(find("/?access_token=a%20b", true).is_err());
+    }
+
+    #[test]
+    fn carriers_that_cannot_be() {
+        assert_eq!(
+            Carrier::header("a b").unwrap_err().to_string(),
+            "carrier is \"a b\", wanted a header name"
+        );
+        assert!(Carrier::header("Authorization").is_err());
+        assert!(Carrier::header("cookie").is_err());
+        assert!(Carrier::bearer().alias("x").is_err());
+    }
+
+    #[test]
+    fn a_credential_redacts_itself() {
+        let carrier = Carrier::bearer();
+        let credential = Credential::new("s3cret", &carrier);
+        assert_eq!(
+            format!("{credential:?}"),
+            "Credential { token: \"[redacted]\", carrier: Carrier(Authorization: Bearer) }"
+        );
+    }
+
+    #[test]
+    fn shape() {
+        let carrier = Carrier::bearer();
+        let jwt = |token| Credential::new(token, &carrier).looks_like_jwt();
+        assert!(jwt("e30.e30.c2ln"));
+        assert!(jwt("e30.e30."));
+        assert!(jwt("a.b.c.d.e"));
+        for opaque in ["abc", "a.b", "a.b.c.d", "tk_a.b+c.d", ".b.c"] {
+            assert!(!jwt(opaque), "{opaque}");
+        }
+    }
+}

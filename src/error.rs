@@ -1,0 +1,332 @@
+//! What went wrong and whose fault it is.
+
+use std::borrow::Cow;
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::credential::CredentialError;
+use crate::scope::Scope;
+
+/// Whose fault a refusal is. It decides the status of the answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum ErrorKind {
+    /// No credential was sent: 401 with a bare challenge.
+    MissingCredential,
+    /// The request is malformed, such as two credentials at once: 400 `invalid_request`.
+    InvalidRequest,
+    /// The credential is no good here: 401 `invalid_token`.
+    InvalidToken,
+    /// The token lacks a scope: 403 `insufficient_scope`.
+    InsufficientScope,
+    /// The token is good, but not for this resource: 403.
+    Forbidden,
+    /// The programmer left the layer out: 500.
+    MissingLayer,
+    /// Something we depend on is down: 503 with `Retry-After`. Never the caller's fault.
+    Unavailable,
+}
+
+macro_rules! reasons {
+    ($($(#[doc = $doc:literal])+ $reason:ident = $label:literal, $kind:ident;)+) => {
+        /// Why a request was refused, one level finer than [`ErrorKind`].
+        ///
+        /// [`label`](Self::label) is stable: count refusals by it.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+        #[non_exhaustive]
+        pub enum Reason {
+            $($(#[doc = $doc])+ $reason,)+
+        }
+
+        impl Reason {
+            /// Every reason there is, in the order of this page.
+            pub const ALL: &[Reason] = &[$(Reason::$reason),+];
+
+            /// A stable word for metrics and logs.
+            pub const fn label(self) -> &'static str {
+                match self { $(Reason::$reason => $label,)+ }
+            }
+
+            /// Whose fault it is.
+            pub const fn kind(self) -> ErrorKind {
+                match self { $(Reason::$reason => ErrorKind::$kind,)+ }
+            }
+        }
+    };
+}
+
+reasons! {
+    /// No credential was sent.
+    NoCredential = "no_credential", MissingCredential;
+    /// More than one credential was sent (RFC 6750 §2).
+    SeveralCredentials = "several_credentials", InvalidRequest;
+    /// The credential is outside its grammar (RFC 6750 §2.1).
+    MalformedCredential = "malformed_credential", InvalidRequest;
+    /// The credential is longer than the server reads.
+    CredentialTooLong = "credential_too_long", InvalidRequest;
+    /// No verifier of this server is for such a credential.
+    Unrecognized = "unrecognized", InvalidToken;
+    /// The token is no compact JWS, or its header is not strict JSON.
+    MalformedToken = "malformed_token", InvalidToken;
+    /// The token is a JWE; encrypted tokens are not supported.
+    Encrypted = "encrypted", InvalidToken;
+    /// The header asks for an extension we do not understand (`crit`, `b64`; RFC 7515 §4.1.11).
+    Critical = "critical", InvalidToken;
+    /// The header's `typ` is not that of an access token (RFC 9068 §4).
+    Type = "type", InvalidToken;
+    /// The algorithm is not allowed, or not the one of the key (RFC 8725 §3.1).
+    Algorithm = "algorithm", InvalidToken;
+    /// The issuer publishes no such key, or several that fit.
+    UnknownKey = "unknown_key", InvalidToken;
+    /// The signature does not match.
+    Signature = "signature", InvalidToken;
+    /// The claims are not strict JSON or have a wrong type (RFC 7519 §4).
+    MalformedClaims = "malformed_claims", InvalidToken;
+    /// A claim that must be there is not.
+    MissingClaim = "missing_claim", InvalidToken;
+    /// Another issuer's token.
+    Issuer = "issuer", InvalidToken;
+    /// A token for somebody else.
+    Audience = "audience", InvalidToken;
+    /// The token's time is over.
+    Expired = "expired", InvalidToken;
+    /// The token's time has not come, or it was issued in the future.
+    NotYetValid = "not_yet_valid", InvalidToken;
+    /// `sub` is empty or of a wrong type.
+    Subject = "subject", InvalidToken;
+    /// The token is bound to a key (`cnf`, RFC 7800) whose proof nobody checks here.
+    Bound = "bound", InvalidToken;
+    /// The token is not an access token: an ID token, a security event.
+    OtherToken = "other_token", InvalidToken;
+    /// The issuer says the token is not active (RFC 7662 §2.2).
+    Inactive = "inactive", InvalidToken;
+    /// The token matches no kind of this server, or several.
+    Kind = "kind", InvalidToken;
+    /// A verifier of your own refused it.
+    Refused = "refused", InvalidToken;
+    /// The token lacks a scope the operation needs.
+    Scope = "scope", InsufficientScope;
+    /// The token is of another kind than the operation needs.
+    OtherKind = "other_kind", Forbidden;
+    /// The claims do not have the shape the handler asks for.
+    ClaimShape = "claim_shape", Forbidden;
+    /// The policy of this resource says no.
+    Denied = "denied", Forbidden;
+    /// An extractor ran without the layer.
+    MissingLayer = "missing_layer", MissingLayer;
+    /// The issuer's keys cannot be had.
+    KeysUnavailable = "keys_unavailable", Unavailable;
+    /// The introspection or look-up endpoint cannot be asked.
+    LookupUnavailable = "lookup_unavailable", Unavailable;
+}
+
+/// A refusal: one sentence for a tired person, a kind for programs.
+///
+/// Its text says what was found and what was wanted. It never holds a token or a secret, but it
+/// may quote claims (issuer, audience, key id): log it, do not send it to clients. Clients get the
+/// fixed words of the challenge. Cloning is cheap.
+///
+/// # Examples
+///
+/// ```
+/// use portcullis::{Error, ErrorKind};
+/// use std::time::Duration;
+///
+/// let error = Error::unavailable(Duration::from_secs(3), "session store does not answer");
+/// assert_eq!(error.kind(), ErrorKind::Unavailable);
+/// assert_eq!(error.to_string(), "session store does not answer");
+/// assert_eq!(error.retry_after(), Some(Duration::from_secs(3)));
+/// ```
+#[derive(Clone)]
+pub struct Error(Arc<Inner>);
+
+#[derive(Clone)]
+struct Inner {
+    reason: Reason,
+    sentence: Cow<'static, str>,
+    scopes: Vec<Scope>,
+    retry_after: Option<Duration>,
+}
+
+impl Error {
+    pub(crate) fn new(reason: Reason, sentence: impl Into<Cow<'static, str>>) -> Error {
+        Error(Arc::new(Inner {
+            reason,
+            sentence: sentence.into(),
+            scopes: Vec::new(),
+            retry_after: None,
+        }))
+    }
+
+    /// Refuses a credential: 401 `invalid_token`. For verifiers of your own.
+    pub fn invalid_token(sentence: impl Into<Cow<'static, str>>) -> Error {
+        Error::new(Reason::Refused, sentence)
+    }
+
+    /// Refuses a good token at this resource: 403. For policies of your own.
+    pub fn forbidden(sentence: impl Into<Cow<'static, str>>) -> Error {
+        Error::new(Reason::Denied, sentence)
+    }
+
+    /// Says that something the verification depends on is down: 503, to be tried again after
+    /// `retry_after`. For verifiers of your own.
+    pub fn unavailable(retry_after: Duration, sentence: impl Into<Cow<'static, str>>) -> Error {
+        Error::new(Reason::LookupUnavailable, sentence).with_retry_after(retry_after)
+    }
+
+    pub(crate) fn insufficient_scope(scopes: Vec<Scope>) -> Error {
+        let wanted = crate::text::quote_list(scopes.iter().map(Scope::as_str));
+        let mut error = Error::new(
+            Reason::Scope,
+            format!("token lacks a scope, wanted {wanted}"),
+        );
+        Arc::make_mut(&mut error.0).scopes = scopes;
+        error
+    }
+
+    /// A layer outside has its own demands; a client that steps up must ask for those, too.
+    pub(crate) fn with_more_scopes(mut self, more: &[Scope]) -> Error {
+        if self.kind() == ErrorKind::InsufficientScope && !more.is_empty() {
+            let scopes = &mut Arc::make_mut(&mut self.0).scopes;
+            for scope in more {
+                if !scopes.contains(scope) {
+                    scopes.push(scope.clone());
+                }
+            }
+        }
+        self
+    }
+
+    pub(crate) fn with_retry_after(mut self, retry_after: Duration) -> Error {
+        Arc::make_mut(&mut self.0).retry_after = Some(retry_after);
+        self
+    }
+
+    pub(crate) fn missing_layer(wanted: &str) -> Error {
+        Error::new(
+            Reason::MissingLayer,
+            format!("{wanted} found no verified request, wanted ResourceServer::layer around it"),
+        )
+    }
+
+    /// Whose fault it is.
+    pub fn kind(&self) -> ErrorKind {
+        self.0.reason.kind()
+    }
+
+    /// Why, one level finer.
+    pub fn reason(&self) -> Reason {
+        self.0.reason
+    }
+
+    /// The scopes the operation needs, if that is what is missing.
+    pub fn scopes(&self) -> &[Scope] {
+        &self.0.scopes
+    }
+
+    /// When to try again, if something we depend on is down.
+    pub fn retry_after(&self) -> Option<Duration> {
+        self.0.retry_after
+    }
+}
+
+impl From<CredentialError> for Error {
+    fn from(error: CredentialError) -> Error {
+        match error {
+            CredentialError::Two(why) => Error::new(Reason::SeveralCredentials, why),
+            CredentialError::Malformed(why) => Error::new(Reason::MalformedCredential, why),
+            CredentialError::TooLong(why) => Error::new(Reason::CredentialTooLong, why),
+        }
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0.sentence)
+    }
+}
+
+impl fmt::Debug for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Error")
+            .field("reason", &self.0.reason)
+            .field("sentence", &self.0.sentence)
+            .finish_non_exhaustive()
+    }
+}
+
+impl std::error::Error for Error {}
+
+/// Says which input a builder cannot work with.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ConfigError(Cow<'static, str>);
+
+impl ConfigError {
+    pub(crate) fn new(sentence: impl Into<Cow<'static, str>>) -> ConfigError {
+        ConfigError(sentence.into())
+    }
+}
+
+impl fmt::Display for ConfigError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for ConfigError {}
+
+macro_rules! config_error_from {
+    ($($error:ty),+) => { $(
+        impl From<$error> for ConfigError {
+            fn from(error: $error) -> ConfigError {
+                ConfigError(error.to_string().into())
+            }
+        }
+    )+ };
+}
+
+// So that a set-up function needs one error type and `?` alone.
+config_error_from!(
+    crate::algorithm::AlgorithmError,
+    crate::claims::ClaimError,
+    crate::credential::CarrierError,
+    crate::kind::KindError,
+    crate::scope::ScopeError
+);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn labels_are_unique_and_plain() {
+        let mut labels: Vec<&str> = Reason::ALL.iter().map(|reason| reason.label()).collect();
+        labels.sort_unstable();
+        labels.dedup();
+        assert_eq!(labels.len(), Reason::ALL.len());
+        assert!(
+            labels
+                .iter()
+                .all(|l| l.bytes().all(|b| b.is_ascii_lowercase() || b == b'_'))
+        );
+    }
+
+    #[test]
+    fn outer_scopes_join_an_insufficient_scope_only() {
+        let outer = [Scope::from_static("a"), Scope::from_static("b")];
+        let error = Error::insufficient_scope(vec![Scope::from_static("b")]);
+        assert_eq!(error.to_string(), "token lacks a scope, wanted [\"b\"]");
+        let scopes = error.with_more_scopes(&outer);
+        assert_eq!(
+            scopes.scopes(),
+            [Scope::from_static("b"), Scope::from_static("a")]
+        );
+        assert!(
+            Error::forbidden("no")
+                .with_more_scopes(&outer)
+                .scopes()
+                .is_empty()
+        );
+    }
+}

@@ -1,0 +1,225 @@
+//! How documents and answers come from the issuer: one request, a size cap, one total deadline.
+
+use std::fmt;
+use std::future::Future;
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::{Request, Response, Uri};
+
+use crate::clock::Clock;
+use crate::error::ConfigError;
+use crate::text;
+use crate::verify::BoxFuture;
+
+/// Sends one HTTP request and brings the whole answer.
+///
+/// With the feature `reqwest` there is a default. Implement it for an HTTP client of your own, or
+/// for a test without a network.
+///
+/// An implementation must not follow redirects, must stop reading after `max_bytes`, and must
+/// check TLS certificates. It need not keep a deadline; the gate drops the future when time is up.
+pub trait Fetch: Send + Sync + 'static {
+    /// Sends `request` and reads at most `max_bytes` of the answer's body.
+    ///
+    /// # Errors
+    ///
+    /// [`FetchError`] if no whole answer could be had. An answer of any status is an answer.
+    fn fetch(
+        &self,
+        request: Request<Vec<u8>>,
+        max_bytes: usize,
+    ) -> impl Future<Output = Result<Response<Vec<u8>>, FetchError>> + Send;
+}
+
+impl<F: Fetch> Fetch for Arc<F> {
+    fn fetch(
+        &self,
+        request: Request<Vec<u8>>,
+        max_bytes: usize,
+    ) -> impl Future<Output = Result<Response<Vec<u8>>, FetchError>> + Send {
+        F::fetch(self, request, max_bytes)
+    }
+}
+
+/// Says why no answer could be had.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FetchError(String);
+
+impl FetchError {
+    /// Makes an error of a sentence. It must not hold request headers or bodies: they carry
+    /// secrets.
+    pub fn new(sentence: impl Into<String>) -> FetchError {
+        FetchError(sentence.into())
+    }
+
+    /// The answer's body is larger than the caller reads.
+    pub fn too_large(max_bytes: usize) -> FetchError {
+        FetchError(format!("answer is larger than {max_bytes} bytes"))
+    }
+}
+
+impl fmt::Display for FetchError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for FetchError {}
+
+trait ErasedFetch: Send + Sync {
+    fn fetch(
+        &self,
+        request: Request<Vec<u8>>,
+        max_bytes: usize,
+    ) -> BoxFuture<'_, Result<Response<Vec<u8>>, FetchError>>;
+}
+
+impl<F: Fetch> ErasedFetch for F {
+    fn fetch(
+        &self,
+        request: Request<Vec<u8>>,
+        max_bytes: usize,
+    ) -> BoxFuture<'_, Result<Response<Vec<u8>>, FetchError>> {
+        Box::pin(Fetch::fetch(self, request, max_bytes))
+    }
+}
+
+/// A [`Fetch`] with its limits.
+#[derive(Clone)]
+pub(crate) struct Fetcher {
+    fetch: Arc<dyn ErasedFetch>,
+    pub(crate) deadline: Duration,
+    pub(crate) max_bytes: usize,
+}
+
+impl Fetcher {
+    /// 5 seconds in all (a slow drip must not hold a request longer) and 256 KiB (a key set of
+    /// 128 RSA keys has about 60).
+    pub(crate) fn new(fetch: impl Fetch) -> Fetcher {
+        Fetcher {
+            fetch: Arc::new(fetch),
+            deadline: Duration::from_secs(5),
+            max_bytes: 256 * 1024,
+        }
+    }
+
+    /// Sends `request` under the limits. One deadline spans connecting, waiting and reading.
+    pub(crate) async fn send(
+        &self,
+        request: Request<Vec<u8>>,
+        clock: &Arc<dyn Clock>,
+    ) -> Result<Response<Vec<u8>>, FetchError> {
+        let fetch = self.fetch.fetch(request, self.max_bytes);
+        let timeout = clock.sleep(self.deadline);
+        let response = either(fetch, timeout).await.unwrap_or_else(|| {
+            Err(FetchError(format!(
+                "no whole answer within {} ms",
+                self.deadline.as_millis()
+            )))
+        })?;
+        // A `Fetch` that does not keep the cap must not make us parse what it brought.
+        if response.body().len() > self.max_bytes {
+            return Err(FetchError::too_large(self.max_bytes));
+        }
+        Ok(response)
+    }
+}
+
+/// Runs `work` until `timeout` ends; `None` if that came first.
+pub(crate) async fn either<T>(
+    work: impl Future<Output = T>,
+    timeout: impl Future<Output = ()>,
+) -> Option<T> {
+    let mut work = std::pin::pin!(work);
+    let mut timeout = std::pin::pin!(timeout);
+    std::future::poll_fn(|cx| {
+        if let std::task::Poll::Ready(done) = work.as_mut().poll(cx) {
+            return std::task::Poll::Ready(Some(done));
+        }
+        timeout.as_mut().poll(cx).map(|()| None)
+    })
+    .await
+}
+
+/// Reads a URL an issuer is asked at: https, or http on this very machine.
+///
+/// # Errors
+///
+/// A sentence that names the URL and what was wanted.
+pub(crate) fn secure_url(what: &str, url: &str) -> Result<Uri, ConfigError> {
+    let refuse = || {
+        ConfigError::new(format!(
+            "{what} is {}, wanted an https URL (http only on loopback) without user, query and \
+             fragment",
+            text::quote(url)
+        ))
+    };
+    if url.contains(['#', '?']) {
+        return Err(refuse());
+    }
+    let uri: Uri = url.parse().map_err(|_| refuse())?;
+    let authority = uri.authority().ok_or_else(refuse)?;
+    let allowed = match uri.scheme_str() {
+        Some("https") => true,
+        Some("http") => is_loopback(authority.host()),
+        _ => false,
+    };
+    if !allowed || authority.as_str().contains('@') || authority.host().is_empty() {
+        return Err(refuse());
+    }
+    Ok(uri)
+}
+
+fn is_loopback(host: &str) -> bool {
+    let host = host.trim_start_matches('[').trim_end_matches(']');
+    host.eq_ignore_ascii_case("localhost")
+        || host
+            .parse::<std::net::IpAddr>()
+            .is_ok_and(|address| address.is_loopback())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn https_except_on_loopback() {
+        for good in [
+            "https://issuer.example/jwks",
+            "http://127.0.0.1:4400/jwks",
+            "http://127.9.9.9/",
+            "http://localhost:4610//api/oidc/jwks",
+            "http://[::1]:80/x",
+        ] {
+            assert!(secure_url("jwks_uri", good).is_ok(), "{good}");
+        }
+        for bad in [
+            "http://issuer.example/jwks",
+            "http://localhost.evil.example/",
+            "http://127.0.0.1.evil.example/",
+            "ftp://127.0.0.1/",
+            "https://user@issuer.example/",
+            "https://issuer.example/#x",
+            "https://issuer.example/?x",
+            "/jwks",
+            "",
+            "https://",
+        ] {
+            assert!(secure_url("jwks_uri", bad).is_err(), "{bad}");
+        }
+        assert_eq!(
+            secure_url("jwks_uri", "http://issuer.example/")
+                .unwrap_err()
+                .to_string(),
+            "jwks_uri is \"http://issuer.example/\", wanted an https URL (http only on loopback) \
+             without user, query and fragment"
+        );
+    }
+
+    #[test]
+    fn a_double_slash_stays() {
+        let uri = secure_url("jwks_uri", "http://localhost:4610//api/oidc/jwks").unwrap();
+        assert_eq!(uri.path(), "//api/oidc/jwks");
+    }
+}

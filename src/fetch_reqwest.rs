@@ -1,0 +1,76 @@
+//! The default [`Fetch`]: reqwest with rustls, no redirects, no proxies. The only file that names
+//! reqwest.
+
+use std::time::Duration;
+
+use http::{Request, Response};
+
+use crate::error::ConfigError;
+use crate::fetch::{Fetch, FetchError};
+
+/// Fetches over HTTP/1.1 with rustls and the platform's certificates.
+#[derive(Clone)]
+pub(crate) struct HttpFetch {
+    client: reqwest::Client,
+}
+
+impl HttpFetch {
+    /// # Errors
+    ///
+    /// If the TLS set-up of this machine cannot be read.
+    pub(crate) fn new() -> Result<HttpFetch, ConfigError> {
+        let client = reqwest::Client::builder()
+            .redirect(reqwest::redirect::Policy::none())
+            .no_proxy()
+            .connect_timeout(Duration::from_secs(3))
+            .pool_idle_timeout(Duration::from_secs(60))
+            .user_agent(concat!("portcullis/", env!("CARGO_PKG_VERSION")))
+            .build()
+            .map_err(|error| {
+                ConfigError::new(format!("no HTTPS client can be made: {}", causes(&error)))
+            })?;
+        Ok(HttpFetch { client })
+    }
+}
+
+impl Fetch for HttpFetch {
+    async fn fetch(
+        &self,
+        request: Request<Vec<u8>>,
+        max_bytes: usize,
+    ) -> Result<Response<Vec<u8>>, FetchError> {
+        let failed = |error: reqwest::Error| FetchError::new(causes(&error.without_url()));
+        let (parts, body) = request.into_parts();
+        let request = self
+            .client
+            .request(parts.method, parts.uri.to_string())
+            .headers(parts.headers)
+            .body(body);
+        let mut answer = request.send().await.map_err(failed)?;
+        let mut response = Response::new(Vec::new());
+        *response.status_mut() = answer.status();
+        std::mem::swap(response.headers_mut(), answer.headers_mut());
+        while let Some(chunk) = answer.chunk().await.map_err(failed)? {
+            if response.body().len() + chunk.len() > max_bytes {
+                return Err(FetchError::too_large(max_bytes));
+            }
+            response.body_mut().extend_from_slice(&chunk);
+        }
+        Ok(response)
+    }
+}
+
+/// An error with all its causes: reqwest's own sentence ends before the interesting part.
+fn causes(error: &dyn std::error::Error) -> String {
+    let mut sentence = error.to_string();
+    let mut cause = error.source();
+    while let Some(inner) = cause {
+        let inner_sentence = inner.to_string();
+        if !sentence.contains(&inner_sentence) {
+            sentence.push_str(": ");
+            sentence.push_str(&inner_sentence);
+        }
+        cause = inner.source();
+    }
+    sentence
+}

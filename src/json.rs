@@ -1,0 +1,311 @@
+//! Strict JSON: one pass, no member twice, bounded depth. Every document the gate reads (header,
+//! claims, key set, metadata, introspection answer) goes through here.
+//!
+//! RFC 7515 §4 and RFC 7519 §4 leave a choice between refusing a repeated member and taking the
+//! last. Two parsers that choose differently read two different tokens, so we refuse.
+
+use std::borrow::Cow;
+use std::collections::HashSet;
+use std::fmt;
+
+use serde::de::{self, DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
+
+/// How deep arrays and objects may nest. Real tokens need three or four levels.
+pub(crate) const DEPTH: u8 = 32;
+
+/// serde_json's name for a number when some crate of the build has turned `arbitrary_precision` on.
+const BIG_NUMBER: &str = "$serde_json::private::Number";
+
+/// A value that is looked at, borrowed from the text where it holds no escapes.
+///
+/// Objects are only checked, never kept: who wants one reads the whole document with serde.
+#[derive(Debug, PartialEq)]
+pub(crate) enum Json<'a> {
+    Null,
+    Bool(bool),
+    Number(f64),
+    String(Cow<'a, str>),
+    /// An array of nothing but strings.
+    Strings(Vec<Cow<'a, str>>),
+    /// Any other array.
+    Array,
+    Object,
+}
+
+impl Json<'_> {
+    /// The JSON name of what was found, for error sentences.
+    pub(crate) fn name(&self) -> &'static str {
+        match self {
+            Json::Null => "null",
+            Json::Bool(_) => "a boolean",
+            Json::Number(_) => "a number",
+            Json::String(_) => "a string",
+            Json::Strings(_) => "an array of strings",
+            Json::Array => "an array",
+            Json::Object => "an object",
+        }
+    }
+}
+
+/// Reads `text` as one object and hands each member to `member`, in order.
+///
+/// # Errors
+///
+/// If the text is no JSON object, repeats a member anywhere, or nests deeper than [`DEPTH`].
+pub(crate) fn members<'a>(
+    text: &'a str,
+    member: impl FnMut(Cow<'a, str>, Json<'a>),
+) -> Result<(), serde_json::Error> {
+    let mut reader = serde_json::Deserializer::from_str(text);
+    reader.deserialize_map(Members(member))?;
+    reader.end()
+}
+
+/// Checks that `text` is JSON with no repeated member and bounded depth, whatever it holds.
+pub(crate) fn check(text: &str) -> Result<(), serde_json::Error> {
+    let mut reader = serde_json::Deserializer::from_str(text);
+    Value { depth: DEPTH }.deserialize(&mut reader)?;
+    reader.end()
+}
+
+struct Members<F>(F);
+
+impl<'de, F: FnMut(Cow<'de, str>, Json<'de>)> Visitor<'de> for Members<F> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(mut self, mut map: A) -> Result<(), A::Error> {
+        let mut names = Names::default();
+        while let Some(name) = map.next_key_seed(Text)? {
+            names.add(&name)?;
+            let value = map.next_value_seed(Value { depth: DEPTH - 1 })?;
+            (self.0)(name, value);
+        }
+        Ok(())
+    }
+}
+
+/// The names of one object. Small objects need no allocation beyond the list.
+#[derive(Default)]
+struct Names<'a> {
+    few: Vec<Cow<'a, str>>,
+    many: HashSet<Cow<'a, str>>,
+}
+
+impl<'a> Names<'a> {
+    /// Past so many names a linear search would let a hostile object cost quadratic time.
+    const FEW: usize = 24;
+
+    fn add<E: de::Error>(&mut self, name: &Cow<'a, str>) -> Result<(), E> {
+        let repeated = if self.few.len() < Self::FEW {
+            let repeated = self.few.contains(name);
+            self.few.push(name.clone());
+            repeated
+        } else {
+            self.few.contains(name) || !self.many.insert(name.clone())
+        };
+        if repeated {
+            return Err(E::custom("a member is repeated"));
+        }
+        Ok(())
+    }
+}
+
+/// A string, borrowed if it can be.
+struct Text;
+
+impl<'de> DeserializeSeed<'de> for Text {
+    type Value = Cow<'de, str>;
+
+    fn deserialize<D: Deserializer<'de>>(self, reader: D) -> Result<Self::Value, D::Error> {
+        reader.deserialize_str(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Text {
+    type Value = Cow<'de, str>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a string")
+    }
+
+    fn visit_borrowed_str<E>(self, text: &'de str) -> Result<Self::Value, E> {
+        Ok(Cow::Borrowed(text))
+    }
+
+    fn visit_str<E>(self, text: &str) -> Result<Self::Value, E> {
+        Ok(Cow::Owned(text.to_owned()))
+    }
+}
+
+/// Any value, `depth` levels deep at most.
+struct Value {
+    depth: u8,
+}
+
+impl<'de> DeserializeSeed<'de> for Value {
+    type Value = Json<'de>;
+
+    fn deserialize<D: Deserializer<'de>>(self, reader: D) -> Result<Self::Value, D::Error> {
+        reader.deserialize_any(self)
+    }
+}
+
+impl Value {
+    fn inner<E: de::Error>(&self) -> Result<Value, E> {
+        match self.depth.checked_sub(1) {
+            Some(depth) => Ok(Value { depth }),
+            None => Err(E::custom("it nests too deep")),
+        }
+    }
+}
+
+impl<'de> Visitor<'de> for Value {
+    type Value = Json<'de>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a value")
+    }
+
+    fn visit_unit<E>(self) -> Result<Self::Value, E> {
+        Ok(Json::Null)
+    }
+
+    fn visit_bool<E>(self, value: bool) -> Result<Self::Value, E> {
+        Ok(Json::Bool(value))
+    }
+
+    fn visit_u64<E>(self, value: u64) -> Result<Self::Value, E> {
+        Ok(Json::Number(value as f64))
+    }
+
+    fn visit_i64<E>(self, value: i64) -> Result<Self::Value, E> {
+        Ok(Json::Number(value as f64))
+    }
+
+    fn visit_f64<E>(self, value: f64) -> Result<Self::Value, E> {
+        Ok(Json::Number(value))
+    }
+
+    fn visit_borrowed_str<E>(self, text: &'de str) -> Result<Self::Value, E> {
+        Ok(Json::String(Cow::Borrowed(text)))
+    }
+
+    fn visit_str<E>(self, text: &str) -> Result<Self::Value, E> {
+        Ok(Json::String(Cow::Owned(text.to_owned())))
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Self::Value, A::Error> {
+        let mut strings = Some(Vec::new());
+        while let Some(item) = seq.next_element_seed(self.inner()?)? {
+            match (item, &mut strings) {
+                (Json::String(text), Some(strings)) => strings.push(text),
+                _ => strings = None,
+            }
+        }
+        Ok(strings.map_or(Json::Array, Json::Strings))
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+        let mut names = Names::default();
+        let mut number = None;
+        while let Some(name) = map.next_key_seed(Text)? {
+            names.add(&name)?;
+            let value = map.next_value_seed(self.inner()?)?;
+            if name == BIG_NUMBER
+                && let Json::String(digits) = value
+            {
+                number = digits.parse::<f64>().ok();
+            }
+        }
+        Ok(number.map_or(Json::Object, Json::Number))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(text: &str) -> Result<Vec<(String, String)>, String> {
+        let mut seen = Vec::new();
+        members(text, |name, value| {
+            seen.push((name.into_owned(), value.name().to_owned()));
+        })
+        .map(|()| seen)
+        .map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn names_each_member() {
+        let seen = read(r#"{"a":1,"b":"x","c":["x"],"d":[1],"e":{},"f":null,"g":true}"#).unwrap();
+        let kinds: Vec<&str> = seen.iter().map(|(_, kind)| kind.as_str()).collect();
+        assert_eq!(
+            kinds,
+            [
+                "a number",
+                "a string",
+                "an array of strings",
+                "an array",
+                "an object",
+                "null",
+                "a boolean"
+            ]
+        );
+    }
+
+    #[test]
+    fn refuses_a_repeated_member_at_any_depth() {
+        for text in [
+            r#"{"a":1,"a":1}"#,
+            r#"{"a":1,"\u0061":1}"#,
+            r#"{"x":{"a":1,"a":2}}"#,
+            r#"{"x":[{"a":1,"a":2}]}"#,
+        ] {
+            assert!(read(text).unwrap_err().contains("repeated"), "{text}");
+        }
+        let mut wide: String = (0..100).map(|n| format!("\"m{n}\":0,")).collect();
+        wide = format!("{{{wide}\"m77\":0}}");
+        assert!(read(&wide).unwrap_err().contains("repeated"));
+    }
+
+    #[test]
+    fn depth_is_bounded() {
+        let nest =
+            |levels: usize| format!("{{\"a\":{}{}}}", "[".repeat(levels), "]".repeat(levels));
+        assert!(read(&nest(30)).is_ok());
+        assert!(read(&nest(40)).unwrap_err().contains("too deep"));
+        assert!(read(&nest(100_000)).is_err());
+    }
+
+    #[test]
+    fn nothing_but_one_object() {
+        for text in [
+            "",
+            "[]",
+            "1",
+            "{} {}",
+            "{",
+            "{\"a\":1e999}",
+            "{a:1}",
+            "{\"a\":NaN}",
+        ] {
+            assert!(read(text).is_err(), "{text}");
+        }
+        assert!(check("[{\"a\":1}]").is_ok());
+        assert!(check("[{\"a\":1,\"a\":2}]").is_err());
+    }
+
+    #[test]
+    fn numbers_read_the_same_when_another_crate_turns_arbitrary_precision_on() {
+        members(
+            r#"{"exp":{"$serde_json::private::Number":"12.5"}}"#,
+            |_, value| {
+                assert_eq!(value, Json::Number(12.5));
+            },
+        )
+        .unwrap();
+    }
+}

@@ -1,0 +1,203 @@
+//! What it means to prove a credential: the trait, and its erased twin behind the door.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::clock::{Clock, UnixTime};
+use crate::credential::Credential;
+use crate::error::Error;
+use crate::token::Verified;
+
+/// Proves credentials.
+///
+/// [`JwtVerifier`](crate::JwtVerifier), [`IntrospectionVerifier`](crate::IntrospectionVerifier) and
+/// [`LookupVerifier`](crate::LookupVerifier) are the ones that come with the crate; implement it
+/// for a token of your own.
+///
+/// # Examples
+///
+/// ```
+/// use portcullis::{ClaimSet, Credential, Error, Moment, Verified, Verifier};
+///
+/// /// Knows one token by heart.
+/// struct One(&'static str);
+///
+/// impl Verifier for One {
+///     async fn verify(
+///         &self,
+///         credential: &Credential<'_>,
+///         _: &Moment<'_>,
+///     ) -> Result<Verified, Error> {
+///         if credential.token() != self.0 { // a real one compares in constant time
+///             return Err(Error::invalid_token("token is not the one"));
+///         }
+///         let claims = ClaimSet::parse(r#"{"sub":"robot"}"#)
+///             .map_err(|error| Error::invalid_token(error.to_string()))?;
+///         Ok(Verified::new(claims))
+///     }
+/// }
+/// ```
+pub trait Verifier: Send + Sync + 'static {
+    /// Proves `credential`.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::invalid_token`] if it is no good; [`Error::unavailable`] if that cannot be found
+    /// out now. Never the former for an outage.
+    fn verify(
+        &self,
+        credential: &Credential<'_>,
+        moment: &Moment<'_>,
+    ) -> impl Future<Output = Result<Verified, Error>> + Send;
+
+    /// Answers at once, if nothing has to be waited for; else `None`, and
+    /// [`verify`](Self::verify) is asked. Default: `None`.
+    fn verify_now(
+        &self,
+        credential: &Credential<'_>,
+        moment: &Moment<'_>,
+    ) -> Option<Result<Verified, Error>> {
+        let _ = (credential, moment);
+        None
+    }
+
+    /// How long answers may be remembered. Default: accepted ones 30 seconds and never past
+    /// `exp`, refusals not at all.
+    fn lifetime(&self) -> VerdictLifetime {
+        VerdictLifetime::default()
+    }
+
+    /// Brings what it needs beforehand, such as a key set. Default: nothing to bring.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::unavailable`] if it cannot be had now.
+    fn ready(&self, moment: &Moment<'_>) -> impl Future<Output = Result<(), Error>> + Send {
+        let _ = moment;
+        async { Ok(()) }
+    }
+}
+
+/// The present, and the clock that says so.
+#[derive(Clone, Copy)]
+pub struct Moment<'a> {
+    now: UnixTime,
+    clock: &'a Arc<dyn Clock>,
+}
+
+impl<'a> Moment<'a> {
+    /// Reads the clock.
+    pub fn of(clock: &'a Arc<dyn Clock>) -> Moment<'a> {
+        Moment {
+            now: clock.now(),
+            clock,
+        }
+    }
+
+    /// The present moment. It stays the same for the whole verification.
+    pub fn now(&self) -> UnixTime {
+        self.now
+    }
+
+    /// The clock, to wait on.
+    pub fn clock(&self) -> &'a Arc<dyn Clock> {
+        self.clock
+    }
+}
+
+impl std::fmt::Debug for Moment<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Moment")
+            .field("now", &self.now)
+            .finish_non_exhaustive()
+    }
+}
+
+/// How long the verdict cache may remember what a [`Verifier`] said.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[must_use]
+pub struct VerdictLifetime {
+    accepted: Duration,
+    refused: Duration,
+}
+
+impl VerdictLifetime {
+    /// Remembers accepted tokens for `accepted`, never past their `exp`, and no refusals. Zero:
+    /// each request is verified anew.
+    pub const fn accepted(accepted: Duration) -> VerdictLifetime {
+        VerdictLifetime {
+            accepted,
+            refused: Duration::ZERO,
+        }
+    }
+
+    /// Remembers refused tokens for `refused`, apart from the others. Failures of our own upstream
+    /// are never remembered.
+    pub const fn refused(self, refused: Duration) -> VerdictLifetime {
+        VerdictLifetime { refused, ..self }
+    }
+
+    pub(crate) const fn of_accepted(self) -> Duration {
+        self.accepted
+    }
+
+    #[cfg_attr(not(feature = "cache"), allow(dead_code))]
+    pub(crate) const fn of_refused(self) -> Duration {
+        self.refused
+    }
+}
+
+impl Default for VerdictLifetime {
+    fn default() -> VerdictLifetime {
+        VerdictLifetime::accepted(Duration::from_secs(30))
+    }
+}
+
+pub(crate) type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+
+/// [`Verifier`] behind a pointer.
+pub(crate) trait ErasedVerifier: Send + Sync {
+    fn verify<'a>(
+        &'a self,
+        credential: &'a Credential<'_>,
+        moment: &'a Moment<'_>,
+    ) -> BoxFuture<'a, Result<Verified, Error>>;
+
+    fn verify_now(
+        &self,
+        credential: &Credential<'_>,
+        moment: &Moment<'_>,
+    ) -> Option<Result<Verified, Error>>;
+
+    fn lifetime(&self) -> VerdictLifetime;
+
+    fn ready<'a>(&'a self, moment: &'a Moment<'_>) -> BoxFuture<'a, Result<(), Error>>;
+}
+
+impl<V: Verifier> ErasedVerifier for V {
+    fn verify<'a>(
+        &'a self,
+        credential: &'a Credential<'_>,
+        moment: &'a Moment<'_>,
+    ) -> BoxFuture<'a, Result<Verified, Error>> {
+        Box::pin(Verifier::verify(self, credential, moment))
+    }
+
+    fn verify_now(
+        &self,
+        credential: &Credential<'_>,
+        moment: &Moment<'_>,
+    ) -> Option<Result<Verified, Error>> {
+        Verifier::verify_now(self, credential, moment)
+    }
+
+    fn lifetime(&self) -> VerdictLifetime {
+        Verifier::lifetime(self)
+    }
+
+    fn ready<'a>(&'a self, moment: &'a Moment<'_>) -> BoxFuture<'a, Result<(), Error>> {
+        Box::pin(Verifier::ready(self, moment))
+    }
+}
