@@ -37,14 +37,14 @@ pub struct ClaimSet {
     json: Box<str>,
     iss: Option<Text>,
     sub: Option<Sub>,
-    aud: Vec<Text>,
+    aud: Option<Vec<Text>>,
     exp: Option<UnixTime>,
     nbf: Option<UnixTime>,
     iat: Option<UnixTime>,
     jti: Option<Text>,
     client_id: Option<Text>,
     token_type: Option<Text>,
-    active: Option<bool>,
+    active: bool,
     scope: Option<Scopes>,
     scp: Option<Scopes>,
     permissions: Scopes,
@@ -82,7 +82,7 @@ impl ClaimSet {
     ///
     /// [`ClaimError`] if the text is no JSON object, repeats a member, nests deeper than 32
     /// levels, is larger than 4 GiB, or gives one of `iss`, `sub`, `aud`, `exp`, `nbf`, `iat`,
-    /// `scope`, `scp`, `permissions`, `active` a type it may not have.
+    /// `scope`, `scp`, `permissions` a type it may not have.
     pub fn parse(json: impl Into<Box<str>>) -> Result<ClaimSet, ClaimError> {
         let json: Box<str> = json.into();
         if u32::try_from(json.len()).is_err() {
@@ -193,18 +193,23 @@ impl ClaimSet {
         &self.json
     }
 
-    pub(crate) fn active(&self) -> Option<bool> {
+    /// Whether `active` is the boolean `true` (RFC 7662 §2.2); a string is not.
+    #[cfg_attr(not(feature = "introspection"), allow(dead_code))]
+    pub(crate) fn is_active(&self) -> bool {
         self.active
     }
 
+    #[cfg_attr(not(feature = "introspection"), allow(dead_code))]
     pub(crate) fn token_type(&self) -> Option<&str> {
         self.token_type.as_ref().map(|text| self.text(text))
     }
 
+    #[cfg_attr(not(any(feature = "jwt", feature = "introspection")), allow(dead_code))]
     pub(crate) fn subject_is_number(&self) -> bool {
         matches!(self.sub, Some(Sub::Number(_)))
     }
 
+    #[cfg_attr(not(any(feature = "jwt", feature = "introspection")), allow(dead_code))]
     pub(crate) fn marks(&self) -> Marks {
         self.marks
     }
@@ -266,12 +271,16 @@ impl<'a> Audience<'a> {
     /// The identifiers in the token's order.
     pub fn iter(&self) -> impl Iterator<Item = &'a str> + use<'a> {
         let claims = self.claims;
-        claims.aud.iter().map(move |text| claims.text(text))
+        claims
+            .aud
+            .iter()
+            .flatten()
+            .map(move |text| claims.text(text))
     }
 
-    /// Whether the token names no audience at all.
-    pub fn is_empty(&self) -> bool {
-        self.claims.aud.is_empty()
+    /// Whether there is no `aud` at all. An empty list is there, and names nobody.
+    pub fn is_absent(&self) -> bool {
+        self.claims.aud.is_none()
     }
 }
 
@@ -326,14 +335,14 @@ impl ClaimSet {
             json: "{}".into(),
             iss: None,
             sub: None,
-            aud: Vec::new(),
+            aud: None,
             exp: None,
             nbf: None,
             iat: None,
             jti: None,
             client_id: None,
             token_type: None,
-            active: None,
+            active: false,
             scope: None,
             scp: None,
             permissions: Scopes::default(),
@@ -364,14 +373,14 @@ impl Reader {
         match name {
             "iss" => self.claims.iss = self.string("iss", value),
             "sub" => self.claims.sub = self.subject(value),
-            "aud" => self.claims.aud = self.audience(value),
+            "aud" => self.claims.aud = Some(self.audience(value)),
             "exp" => self.claims.exp = self.date("exp", value),
             "nbf" => self.claims.nbf = self.date("nbf", value),
             "iat" => self.claims.iat = self.date("iat", value),
             "jti" => self.claims.jti = self.optional_string(value),
             "client_id" => self.claims.client_id = self.optional_string(value),
             "token_type" => self.claims.token_type = self.optional_string(value),
-            "active" => self.claims.active = self.boolean("active", &value),
+            "active" => self.claims.active = value == Json::Bool(true),
             "scope" => self.claims.scope = self.words("scope", value, true),
             "scp" => self.claims.scp = self.words("scp", value, true),
             "permissions" => {
@@ -454,16 +463,6 @@ impl Reader {
             self.wrong(claim, &value, "a finite number");
         }
         date
-    }
-
-    fn boolean(&mut self, claim: &'static str, value: &Json<'_>) -> Option<bool> {
-        match value {
-            Json::Bool(value) => Some(*value),
-            other => {
-                self.wrong(claim, other, "a boolean");
-                None
-            }
-        }
     }
 
     /// `null` reads as absent: some issuers write every member they know.

@@ -106,6 +106,16 @@ pub trait Clock: Send + Sync + 'static {
     fn sleep(&self, duration: Duration) -> Pin<Box<dyn Future<Output = ()> + Send>>;
 }
 
+impl<C: Clock + ?Sized> Clock for std::sync::Arc<C> {
+    fn now(&self) -> UnixTime {
+        C::now(self)
+    }
+
+    fn sleep(&self, duration: Duration) -> Pin<Box<dyn Future<Output = ()> + Send>> {
+        C::sleep(self, duration)
+    }
+}
+
 /// The machine's clock; waits on tokio's timer.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct SystemClock;

@@ -85,23 +85,46 @@ impl<F: Fetch> ErasedFetch for F {
     }
 }
 
+/// How long one exchange may take in all: a slow drip must not hold a request longer.
+pub(crate) const DEADLINE: Duration = Duration::from_secs(5);
+
+/// How large an answer may be: a key set of 128 RSA keys has about 60 KiB.
+pub(crate) const MAX_BYTES: usize = 256 * 1024;
+
 /// A [`Fetch`] with its limits.
 #[derive(Clone)]
 pub(crate) struct Fetcher {
     fetch: Arc<dyn ErasedFetch>,
-    pub(crate) deadline: Duration,
-    pub(crate) max_bytes: usize,
+    deadline: Duration,
+    max_bytes: usize,
 }
 
 impl Fetcher {
-    /// 5 seconds in all (a slow drip must not hold a request longer) and 256 KiB (a key set of
-    /// 128 RSA keys has about 60).
     pub(crate) fn new(fetch: impl Fetch) -> Fetcher {
         Fetcher {
             fetch: Arc::new(fetch),
-            deadline: Duration::from_secs(5),
-            max_bytes: 256 * 1024,
+            deadline: DEADLINE,
+            max_bytes: MAX_BYTES,
         }
+    }
+
+    pub(crate) fn with_limits(mut self, deadline: Duration, max_bytes: usize) -> Fetcher {
+        self.deadline = deadline;
+        self.max_bytes = max_bytes;
+        self
+    }
+
+    /// The client of the feature `reqwest`.
+    #[cfg(feature = "reqwest")]
+    pub(crate) fn default_client() -> Result<Fetcher, ConfigError> {
+        Ok(Fetcher::new(crate::fetch_reqwest::HttpFetch::new()?))
+    }
+
+    #[cfg(not(feature = "reqwest"))]
+    pub(crate) fn default_client() -> Result<Fetcher, ConfigError> {
+        Err(ConfigError::new(
+            "there is no HTTP client, wanted a Fetch of your own or the feature `reqwest`",
+        ))
     }
 
     /// Sends `request` under the limits. One deadline spans connecting, waiting and reading.

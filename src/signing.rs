@@ -136,6 +136,21 @@ impl SigningKey {
         SigningKey::from_der(der.map_err(failed)?.as_ref(), algorithm)
     }
 
+    /// The private key in PKCS#8 (RFC 5208), for a client that signs its assertions with it.
+    pub(crate) fn pkcs8(&self) -> Result<Vec<u8>, ConfigError> {
+        use aws_lc_rs::encoding::{AsDer, Pkcs8V1Der};
+        let failed = |_| ConfigError::new(format!("no PKCS#8 of the {} key", self.algorithm));
+        let der = match &self.pair {
+            Pair::Rsa(pair) => {
+                let der: Pkcs8V1Der<'_> = pair.as_der().map_err(failed)?;
+                return Ok(der.as_ref().to_vec());
+            }
+            Pair::Ecdsa(pair) => pair.to_pkcs8v1(),
+            Pair::Ed25519(pair) => pair.to_pkcs8v1(),
+        };
+        Ok(der.map_err(failed)?.as_ref().to_vec())
+    }
+
     /// The public part as a JWK (RFC 7517), without `kid`, `use` and `alg`.
     pub(crate) fn public_jwk(&self) -> serde_json::Value {
         use aws_lc_rs::signature::KeyPair as _;

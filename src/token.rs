@@ -22,6 +22,7 @@ use crate::scope::{Scope, Scopes};
 #[derive(Clone, Debug)]
 pub(crate) struct Lease(Arc<AtomicI64>);
 
+#[cfg_attr(not(feature = "jwt"), allow(dead_code))]
 impl Lease {
     pub(crate) fn until(end: UnixTime) -> Lease {
         Lease(Arc::new(AtomicI64::new(end.as_millis())))

@@ -1,0 +1,206 @@
+//! How this server proves to the introspection endpoint who it is (RFC 7662 §2.1).
+
+use std::fmt;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
+use http::header::AUTHORIZATION;
+use http::{HeaderMap, HeaderValue};
+
+use crate::algorithm::Algorithm;
+use crate::clock::UnixTime;
+use crate::error::ConfigError;
+use crate::signing::SigningKey;
+
+/// The credentials of this server at its authorization server. They never print.
+///
+/// # Examples
+///
+/// ```
+/// use portcullis::ClientAuth;
+///
+/// let auth = ClientAuth::basic("calendar", "s3cret:with/odd chars");
+/// assert_eq!(format!("{auth:?}"), "ClientAuth::basic(\"calendar\", [redacted])");
+/// ```
+pub struct ClientAuth {
+    client_id: Box<str>,
+    method: Method,
+}
+
+enum Method {
+    /// The header, made once.
+    Basic(HeaderValue),
+    Post(Box<str>),
+    PrivateKeyJwt {
+        key: SigningKey,
+        kid: Option<Box<str>>,
+    },
+}
+
+/// What a client assertion is for (RFC 7523 §2.2).
+const ASSERTION_TYPE: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
+
+impl ClientAuth {
+    /// `client_secret_basic`: id and secret are form-encoded, then base64-encoded into
+    /// `Authorization: Basic` (RFC 6749 §2.3.1), so that any character may stand in them.
+    pub fn basic(client_id: &str, secret: &str) -> ClientAuth {
+        let form =
+            |text: &str| -> String { form_urlencoded::byte_serialize(text.as_bytes()).collect() };
+        let pair = STANDARD.encode(format!("{}:{}", form(client_id), form(secret)));
+        // Base64 is always a header value.
+        let mut header = HeaderValue::try_from(format!("Basic {pair}"))
+            .unwrap_or_else(|_| HeaderValue::from_static("Basic"));
+        header.set_sensitive(true);
+        ClientAuth {
+            client_id: client_id.into(),
+            method: Method::Basic(header),
+        }
+    }
+
+    /// `client_secret_post`: id and secret in the form (RFC 6749 §2.3.1).
+    pub fn post(client_id: &str, secret: &str) -> ClientAuth {
+        ClientAuth {
+            client_id: client_id.into(),
+            method: Method::Post(secret.into()),
+        }
+    }
+
+    /// `private_key_jwt`: a signed assertion, new for each call (RFC 7523 §2.2). `pem` is a PKCS#8
+    /// `PRIVATE KEY` that fits `algorithm`.
+    ///
+    /// # Errors
+    ///
+    /// [`ConfigError`] if `pem` is no such key or `algorithm` is symmetric.
+    pub fn private_key_jwt(
+        client_id: &str,
+        pem: &str,
+        algorithm: Algorithm,
+    ) -> Result<ClientAuth, ConfigError> {
+        Ok(ClientAuth {
+            client_id: client_id.into(),
+            method: Method::PrivateKeyJwt {
+                key: SigningKey::from_pem(pem, algorithm)?,
+                kid: None,
+            },
+        })
+    }
+
+    /// Names the key of [`private_key_jwt`](Self::private_key_jwt) in the assertion's header.
+    /// Nothing else heeds it.
+    #[must_use]
+    pub fn kid(mut self, name: &str) -> ClientAuth {
+        if let Method::PrivateKeyJwt { kid, .. } = &mut self.method {
+            *kid = Some(name.into());
+        }
+        self
+    }
+
+    /// Adds the credentials to a request. `audience` is whom an assertion is for.
+    pub(super) fn authenticate(
+        &self,
+        headers: &mut HeaderMap,
+        form: &mut form_urlencoded::Serializer<'_, String>,
+        audience: &str,
+        now: UnixTime,
+    ) -> Result<(), ConfigError> {
+        match &self.method {
+            Method::Basic(header) => {
+                headers.insert(AUTHORIZATION, header.clone());
+            }
+            Method::Post(secret) => {
+                form.append_pair("client_id", &self.client_id);
+                form.append_pair("client_secret", secret);
+            }
+            Method::PrivateKeyJwt { key, kid } => {
+                let assertion = self.assertion(key, kid.as_deref(), audience, now)?;
+                form.append_pair("client_id", &self.client_id);
+                form.append_pair("client_assertion_type", ASSERTION_TYPE);
+                form.append_pair("client_assertion", &assertion);
+            }
+        }
+        Ok(())
+    }
+
+    fn assertion(
+        &self,
+        key: &SigningKey,
+        kid: Option<&str>,
+        audience: &str,
+        now: UnixTime,
+    ) -> Result<String, ConfigError> {
+        let mut jti = [0; 16];
+        aws_lc_rs::rand::fill(&mut jti)
+            .map_err(|_| ConfigError::new("this machine has no randomness"))?;
+        let mut header = serde_json::json!({"alg": key.algorithm().name(), "typ": "JWT"});
+        if let Some(kid) = kid {
+            header["kid"] = kid.into();
+        }
+        let claims = serde_json::json!({
+            "iss": self.client_id,
+            "sub": self.client_id,
+            "aud": audience,
+            "jti": URL_SAFE_NO_PAD.encode(jti),
+            "iat": now.as_secs(),
+            "exp": now.as_secs() + 60,
+        });
+        key.jws(&header.to_string(), &claims.to_string())
+    }
+}
+
+impl fmt::Debug for ClientAuth {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let name = match &self.method {
+            Method::Basic(_) => "basic",
+            Method::Post(_) => "post",
+            Method::PrivateKeyJwt { .. } => "private_key_jwt",
+        };
+        write!(f, "ClientAuth::{name}({:?}, [redacted])", self.client_id)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn sent(auth: &ClientAuth) -> (HeaderMap, String) {
+        let mut headers = HeaderMap::new();
+        let mut form = form_urlencoded::Serializer::new(String::new());
+        auth.authenticate(
+            &mut headers,
+            &mut form,
+            "https://as.example",
+            UnixTime::from_secs(7),
+        )
+        .unwrap();
+        (headers, form.finish())
+    }
+
+    #[test]
+    fn basic_is_form_encoded_before_base64() {
+        let (headers, form) = sent(&ClientAuth::basic("rs:odd one/%2F", "a+b&c"));
+        let header = &headers[AUTHORIZATION];
+        assert!(header.is_sensitive());
+        let pair = header.to_str().unwrap().strip_prefix("Basic ").unwrap();
+        assert_eq!(
+            String::from_utf8(STANDARD.decode(pair).unwrap()).unwrap(),
+            "rs%3Aodd+one%2F%252F:a%2Bb%26c"
+        );
+        assert_eq!(form, "");
+    }
+
+    #[test]
+    fn post_puts_both_into_the_form() {
+        let (headers, form) = sent(&ClientAuth::post("rs", "a b"));
+        assert!(headers.is_empty());
+        assert_eq!(form, "client_id=rs&client_secret=a+b");
+    }
+
+    #[test]
+    fn a_key_that_does_not_fit_is_named() {
+        let error = ClientAuth::private_key_jwt("rs", "not a pem", Algorithm::ES256).unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "private key is no PEM, wanted a PKCS#8 PRIVATE KEY"
+        );
+    }
+}

@@ -1,0 +1,306 @@
+//! Opaque tokens that a store of your own knows.
+
+use std::fmt;
+use std::future::Future;
+use std::time::Duration;
+
+use crate::claims::ClaimSet;
+use crate::credential::Credential;
+use crate::error::{ConfigError, Error, Reason};
+use crate::fetch::{DEADLINE, either};
+use crate::rules::{ClaimRules, MayLack};
+use crate::token::Verified;
+use crate::verify::{Moment, VerdictLifetime, Verifier};
+
+/// Looks a token up in a store of your own.
+///
+/// # Examples
+///
+/// ```
+/// use portcullis::{ClaimSet, Lookup, LookupVerifier, Unavailable};
+///
+/// struct Sessions { /* a connection pool */ }
+///
+/// impl Lookup for Sessions {
+///     async fn look_up(&self, token: &str) -> Result<Option<ClaimSet>, Unavailable> {
+///         // An error of the store becomes `Unavailable` through `?`, and a 503.
+///         if token != "7f3a9c" {
+///             return Ok(None);
+///         }
+///         Ok(Some(ClaimSet::parse(r#"{"sub":"endpoint-1","exp":1795231139}"#)?))
+///     }
+/// }
+///
+/// let verifier = LookupVerifier::new(Sessions {}).build()?;
+/// # Ok::<(), portcullis::ConfigError>(())
+/// ```
+pub trait Lookup: Send + Sync + 'static {
+    /// The claims of `token`, or `None` if the store does not know it.
+    ///
+    /// # Errors
+    ///
+    /// [`Unavailable`] if the store cannot be asked.
+    fn look_up(
+        &self,
+        token: &str,
+    ) -> impl Future<Output = Result<Option<ClaimSet>, Unavailable>> + Send;
+}
+
+/// The store cannot be asked. Any error becomes one through `?`.
+#[derive(Debug)]
+pub struct Unavailable {
+    why: String,
+    retry_after: Duration,
+}
+
+impl Unavailable {
+    /// Says why, in a sentence for the log.
+    pub fn new(why: impl Into<String>) -> Unavailable {
+        Unavailable {
+            why: why.into(),
+            retry_after: Duration::from_secs(5),
+        }
+    }
+
+    /// When it is worth trying again. Default: 5 seconds.
+    #[must_use]
+    pub fn retry_after(mut self, wait: Duration) -> Unavailable {
+        self.retry_after = wait;
+        self
+    }
+}
+
+impl<E: std::error::Error> From<E> for Unavailable {
+    fn from(error: E) -> Unavailable {
+        Unavailable::new(error.to_string())
+    }
+}
+
+/// An `async fn(&str) -> Result<Option<ClaimSet>, Unavailable>`; every such function implements it.
+pub trait LookupFn<'a>: Send + Sync + 'static {
+    /// What the function returns.
+    type Answer: Future<Output = Result<Option<ClaimSet>, Unavailable>> + Send + 'a;
+
+    /// Calls the function.
+    fn call(&self, token: &'a str) -> Self::Answer;
+}
+
+impl<'a, F, A> LookupFn<'a> for F
+where
+    F: Fn(&'a str) -> A + Send + Sync + 'static,
+    A: Future<Output = Result<Option<ClaimSet>, Unavailable>> + Send + 'a,
+{
+    type Answer = A;
+
+    fn call(&self, token: &'a str) -> A {
+        self(token)
+    }
+}
+
+struct Function<F>(F);
+
+impl<F: for<'a> LookupFn<'a>> Lookup for Function<F> {
+    async fn look_up(&self, token: &str) -> Result<Option<ClaimSet>, Unavailable> {
+        self.0.call(token).await
+    }
+}
+
+/// Proves opaque tokens by looking them up in a store of your own, for systems without an
+/// RFC 7662 endpoint.
+///
+/// Of the claims the store gives, `exp`, `nbf`, `iat`, `sub` and `cnf` are judged if they are
+/// there, and `iss` and `aud` if the builder names them.
+pub struct LookupVerifier {
+    lookup: Box<dyn ErasedLookup>,
+    rules: ClaimRules,
+    deadline: Duration,
+    lifetime: VerdictLifetime,
+}
+
+/// Sets up a [`LookupVerifier`].
+#[must_use]
+pub struct LookupVerifierBuilder {
+    lookup: Box<dyn ErasedLookup>,
+    rules: ClaimRules,
+    deadline: Duration,
+    accepted: Duration,
+    refused: Duration,
+}
+
+impl LookupVerifier {
+    /// Begins a verifier that asks `lookup`.
+    #[expect(
+        clippy::new_ret_no_self,
+        reason = "the builder is what one wants to name"
+    )]
+    pub fn new(lookup: impl Lookup) -> LookupVerifierBuilder {
+        LookupVerifierBuilder {
+            lookup: Box::new(lookup),
+            rules: ClaimRules::new(
+                None,
+                None,
+                MayLack {
+                    iss: true,
+                    aud: true,
+                    exp: true,
+                    sub: true,
+                },
+            ),
+            deadline: DEADLINE,
+            accepted: Duration::from_secs(30),
+            refused: Duration::from_secs(10),
+        }
+    }
+
+    /// Begins a verifier that asks a plain `async fn(&str)`.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use portcullis::{ClaimSet, LookupVerifier, Unavailable};
+    ///
+    /// async fn look_up(token: &str) -> Result<Option<ClaimSet>, Unavailable> {
+    ///     Ok((token == "7f3a9c").then(|| ClaimSet::parse(r#"{"sub":"robot"}"#)).transpose()?)
+    /// }
+    ///
+    /// let verifier = LookupVerifier::from_fn(look_up).build()?;
+    /// # Ok::<(), portcullis::ConfigError>(())
+    /// ```
+    pub fn from_fn<F>(look_up: F) -> LookupVerifierBuilder
+    where
+        F: for<'a> LookupFn<'a>,
+    {
+        LookupVerifier::new(Function(look_up))
+    }
+}
+
+impl LookupVerifierBuilder {
+    /// Demands an `aud` that names `audience`; call it again for another identifier. Default:
+    /// `aud` is not looked at, since the store is your own.
+    pub fn audience(mut self, audience: &str) -> LookupVerifierBuilder {
+        self.rules.audiences.push(audience.into());
+        self.rules.may_lack.aud = false;
+        self
+    }
+
+    /// Demands an `iss` that is `issuer`. Default: not looked at.
+    pub fn issuer(mut self, issuer: &str) -> LookupVerifierBuilder {
+        self.rules.issuer = Some(issuer.into());
+        self.rules.may_lack.iss = false;
+        self
+    }
+
+    /// Admits a `sub` that is a JSON number. It reads as its digits.
+    pub fn numeric_subject(mut self) -> LookupVerifierBuilder {
+        self.rules.numeric_subject = true;
+        self
+    }
+
+    /// How far clocks may differ when `exp`, `nbf` and `iat` are judged. Default: 30 seconds; at
+    /// most 5 minutes.
+    pub fn leeway(mut self, leeway: Duration) -> LookupVerifierBuilder {
+        self.rules.leeway = leeway;
+        self
+    }
+
+    /// How long one look-up may take. Default: 5 seconds.
+    pub fn deadline(mut self, deadline: Duration) -> LookupVerifierBuilder {
+        self.deadline = deadline;
+        self
+    }
+
+    /// How long an accepted token is remembered, never past its `exp`. It is how long a revoked
+    /// token still passes. Default: 30 seconds; zero asks each time.
+    pub fn remember_accepted(mut self, lifetime: Duration) -> LookupVerifierBuilder {
+        self.accepted = lifetime;
+        self
+    }
+
+    /// How long a refused token is remembered. Default: 10 seconds; zero asks each time.
+    pub fn remember_refused(mut self, lifetime: Duration) -> LookupVerifierBuilder {
+        self.refused = lifetime;
+        self
+    }
+
+    /// Makes the verifier.
+    ///
+    /// # Errors
+    ///
+    /// [`ConfigError`] if an issuer or audience is empty or the leeway is above 5 minutes.
+    pub fn build(self) -> Result<LookupVerifier, ConfigError> {
+        self.rules.check()?;
+        Ok(LookupVerifier {
+            lookup: self.lookup,
+            rules: self.rules,
+            deadline: self.deadline,
+            lifetime: VerdictLifetime::accepted(self.accepted).refused(self.refused),
+        })
+    }
+}
+
+impl Verifier for LookupVerifier {
+    async fn verify(
+        &self,
+        credential: &Credential<'_>,
+        moment: &Moment<'_>,
+    ) -> Result<Verified, Error> {
+        let token = credential.token();
+        let answer = self.lookup.look_up(token);
+        let answer = either(answer, moment.clock().sleep(self.deadline)).await;
+        let answer = answer.unwrap_or_else(|| {
+            Err(Unavailable::new(format!(
+                "no answer within {} ms",
+                self.deadline.as_millis()
+            )))
+        });
+        let claims = answer.map_err(|unavailable| {
+            // The sentence is not ours: a store may quote what it was asked for.
+            let why = unavailable.why.replace(token, "[redacted]");
+            Error::unavailable(
+                unavailable.retry_after,
+                format!("the look-up failed: {why}"),
+            )
+        })?;
+        let Some(claims) = claims else {
+            return Err(Error::new(
+                Reason::Inactive,
+                "the store does not know the token",
+            ));
+        };
+        self.rules.judge(&claims, moment.clock().now())?;
+        Ok(Verified::new(claims).with_leeway(self.rules.leeway))
+    }
+
+    fn lifetime(&self) -> VerdictLifetime {
+        self.lifetime
+    }
+}
+
+type Answer<'a> = crate::verify::BoxFuture<'a, Result<Option<ClaimSet>, Unavailable>>;
+
+/// [`Lookup`] behind a pointer.
+trait ErasedLookup: Send + Sync {
+    fn look_up<'a>(&'a self, token: &'a str) -> Answer<'a>;
+}
+
+impl<L: Lookup> ErasedLookup for L {
+    fn look_up<'a>(&'a self, token: &'a str) -> Answer<'a> {
+        Box::pin(Lookup::look_up(self, token))
+    }
+}
+
+impl fmt::Debug for LookupVerifier {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("LookupVerifier")
+            .field("rules", &self.rules)
+            .finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for LookupVerifierBuilder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("LookupVerifierBuilder")
+            .field("rules", &self.rules)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,281 @@
+//! Asks the issuer about a token (RFC 7662), and judges the answer ourselves.
+
+use std::fmt;
+use std::time::Duration;
+
+use http::header::{ACCEPT, CONTENT_TYPE, RETRY_AFTER};
+use http::{HeaderValue, Method, Request, Response, StatusCode, Uri};
+
+use super::client_auth::ClientAuth;
+use crate::claims::ClaimSet;
+use crate::clock::UnixTime;
+use crate::credential::Credential;
+use crate::error::{ConfigError, Error, Reason};
+use crate::fetch::{DEADLINE, Fetch, Fetcher, MAX_BYTES, secure_url};
+use crate::rules::{ClaimRules, MayLack};
+use crate::text::quote;
+use crate::token::Verified;
+use crate::verify::{Moment, VerdictLifetime, Verifier};
+
+/// Proves opaque tokens by asking the issuer's introspection endpoint (RFC 7662).
+///
+/// The answer is judged, not believed: `active` must be the boolean `true`, and `aud`, `exp`,
+/// `nbf`, `iat`, `iss` and `token_type` are checked here. Whatever goes wrong between us and the
+/// endpoint is a 503, never a 401.
+///
+/// # Examples
+///
+/// ```
+/// # #[cfg(feature = "reqwest")] {
+/// use portcullis::{ClientAuth, IntrospectionVerifier};
+///
+/// let verifier = IntrospectionVerifier::builder(
+///     "https://as.example/introspect",
+///     ClientAuth::basic("calendar", "s3cret"),
+///     "https://api.example.com/",
+/// )
+/// .build()?;
+/// # }
+/// # Ok::<(), portcullis::ConfigError>(())
+/// ```
+pub struct IntrospectionVerifier {
+    endpoint: Uri,
+    auth: ClientAuth,
+    fetcher: Fetcher,
+    rules: ClaimRules,
+    lifetime: VerdictLifetime,
+}
+
+/// Sets up an [`IntrospectionVerifier`].
+#[must_use]
+pub struct IntrospectionVerifierBuilder {
+    endpoint: Result<Uri, ConfigError>,
+    auth: ClientAuth,
+    fetcher: Option<Fetcher>,
+    deadline: Duration,
+    rules: ClaimRules,
+    accepted: Duration,
+    refused: Duration,
+}
+
+impl IntrospectionVerifier {
+    /// Begins a verifier that asks `endpoint` (https; http on loopback only), identifies itself
+    /// with `auth`, and accepts tokens whose `aud` names `audience`.
+    pub fn builder(
+        endpoint: &str,
+        auth: ClientAuth,
+        audience: &str,
+    ) -> IntrospectionVerifierBuilder {
+        IntrospectionVerifierBuilder {
+            endpoint: secure_url("introspection endpoint", endpoint),
+            auth,
+            fetcher: None,
+            deadline: DEADLINE,
+            // RFC 7662 §2.2 makes all of these optional. A missing `aud` is another matter: a refresh
+            // token introspects as active on real servers, with its user's scopes, and only its
+            // missing `aud` tells.
+            rules: ClaimRules::new(
+                None,
+                Some(audience),
+                MayLack {
+                    iss: true,
+                    exp: true,
+                    sub: true,
+                    aud: false,
+                },
+            ),
+            accepted: Duration::from_secs(30),
+            refused: Duration::from_secs(10),
+        }
+    }
+
+    /// The form of RFC 7662 §2.1. The token stands in the body, never in the URL, where logs would
+    /// keep it.
+    fn request(&self, token: &str, now: UnixTime) -> Result<Request<Vec<u8>>, ConfigError> {
+        let mut request = Request::new(Vec::new());
+        *request.method_mut() = Method::POST;
+        *request.uri_mut() = self.endpoint.clone();
+        let headers = request.headers_mut();
+        headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
+        headers.insert(
+            CONTENT_TYPE,
+            HeaderValue::from_static("application/x-www-form-urlencoded"),
+        );
+        let mut form = form_urlencoded::Serializer::new(String::new());
+        form.append_pair("token", token);
+        form.append_pair("token_type_hint", "access_token");
+        let endpoint = self.endpoint.to_string();
+        let audience = self.rules.issuer.as_deref().unwrap_or(&endpoint);
+        self.auth.authenticate(headers, &mut form, audience, now)?;
+        *request.body_mut() = form.finish().into_bytes();
+        Ok(request)
+    }
+}
+
+impl IntrospectionVerifierBuilder {
+    /// Uses an HTTP client of your own. Default: reqwest with rustls, if the feature `reqwest` is
+    /// on.
+    pub fn fetch(mut self, fetch: impl Fetch) -> IntrospectionVerifierBuilder {
+        self.fetcher = Some(Fetcher::new(fetch));
+        self
+    }
+
+    /// The issuer's identifier. If the answer holds an `iss`, it must be identical; and a
+    /// `private_key_jwt` assertion is addressed to it instead of the endpoint. Default: none.
+    pub fn issuer(mut self, issuer: &str) -> IntrospectionVerifierBuilder {
+        self.rules.issuer = Some(issuer.into());
+        self
+    }
+
+    /// Another identifier this server is known by. A token needs to name one of them.
+    pub fn audience(mut self, audience: &str) -> IntrospectionVerifierBuilder {
+        self.rules.audiences.push(audience.into());
+        self
+    }
+
+    /// Admits a `sub` that is a JSON number. It reads as its digits.
+    pub fn numeric_subject(mut self) -> IntrospectionVerifierBuilder {
+        self.rules.numeric_subject = true;
+        self
+    }
+
+    /// How far clocks may differ when `exp`, `nbf` and `iat` are judged. Default: 30 seconds; at
+    /// most 5 minutes.
+    pub fn leeway(mut self, leeway: Duration) -> IntrospectionVerifierBuilder {
+        self.rules.leeway = leeway;
+        self
+    }
+
+    /// How long one call may take in all, connecting and reading included. Default: 5 seconds.
+    pub fn deadline(mut self, deadline: Duration) -> IntrospectionVerifierBuilder {
+        self.deadline = deadline;
+        self
+    }
+
+    /// How long an accepted token is remembered, never past its `exp`. It is how long a revoked
+    /// token still passes (RFC 7662 §4). Default: 30 seconds; zero asks each time.
+    pub fn remember_accepted(mut self, lifetime: Duration) -> IntrospectionVerifierBuilder {
+        self.accepted = lifetime;
+        self
+    }
+
+    /// How long a refused token is remembered. Default: 10 seconds; zero asks each time.
+    pub fn remember_refused(mut self, lifetime: Duration) -> IntrospectionVerifierBuilder {
+        self.refused = lifetime;
+        self
+    }
+
+    pub(crate) fn let_audience_be_absent(mut self) -> IntrospectionVerifierBuilder {
+        self.rules.may_lack.aud = true;
+        self
+    }
+
+    /// Makes the verifier.
+    ///
+    /// # Errors
+    ///
+    /// [`ConfigError`] if the endpoint is not https (or http on loopback), an audience is empty,
+    /// the leeway is above 5 minutes, or there is neither a [`fetch`](Self::fetch) nor the feature
+    /// `reqwest`.
+    pub fn build(self) -> Result<IntrospectionVerifier, ConfigError> {
+        let endpoint = self.endpoint?;
+        self.rules.check()?;
+        let fetcher = match self.fetcher {
+            Some(fetcher) => fetcher,
+            None => Fetcher::default_client()?,
+        };
+        Ok(IntrospectionVerifier {
+            endpoint,
+            auth: self.auth,
+            fetcher: fetcher.with_limits(self.deadline, MAX_BYTES),
+            rules: self.rules,
+            lifetime: VerdictLifetime::accepted(self.accepted).refused(self.refused),
+        })
+    }
+}
+
+impl Verifier for IntrospectionVerifier {
+    async fn verify(
+        &self,
+        credential: &Credential<'_>,
+        moment: &Moment<'_>,
+    ) -> Result<Verified, Error> {
+        let request = self
+            .request(credential.token(), moment.now())
+            .map_err(|error| unavailable(&error))?;
+        let response = self.fetcher.send(request, moment.clock()).await;
+        let response = response.map_err(|error| unavailable(&error))?;
+        let claims = read(response)?;
+        // The answer may have taken seconds.
+        judge_answer(&claims)?;
+        self.rules.judge(&claims, moment.clock().now())?;
+        Ok(Verified::new(claims).with_leeway(self.rules.leeway))
+    }
+
+    fn lifetime(&self) -> VerdictLifetime {
+        self.lifetime
+    }
+}
+
+fn unavailable(why: &dyn fmt::Display) -> Error {
+    Error::unavailable(
+        Duration::from_secs(5),
+        format!("the introspection endpoint cannot be asked: {why}"),
+    )
+}
+
+/// Reads an answer. Everything but a 200 with strict JSON is the endpoint's failure: its 401 is
+/// about *our* credentials, its 400 may mean that it does not introspect such tokens.
+fn read(response: Response<Vec<u8>>) -> Result<ClaimSet, Error> {
+    if response.status() != StatusCode::OK {
+        let error = unavailable(&format!(
+            "status is {}, wanted 200",
+            response.status().as_u16()
+        ));
+        let wait = response.headers().get(RETRY_AFTER);
+        let seconds = wait.and_then(|value| value.to_str().ok()?.parse().ok());
+        return Err(match seconds {
+            Some(seconds) => error.with_retry_after(Duration::from_secs(seconds)),
+            None => error,
+        });
+    }
+    let text =
+        String::from_utf8(response.into_body()).map_err(|_| unavailable(&"answer is no UTF-8"))?;
+    ClaimSet::parse(text).map_err(|error| unavailable(&error))
+}
+
+/// What is true of introspection answers only.
+fn judge_answer(claims: &ClaimSet) -> Result<(), Error> {
+    if !claims.is_active() {
+        return Err(Error::new(
+            Reason::Inactive,
+            "the issuer says the token is not active",
+        ));
+    }
+    match claims.token_type() {
+        Some(found) if !found.eq_ignore_ascii_case("bearer") => Err(Error::new(
+            Reason::OtherToken,
+            format!("token_type is {}, wanted \"Bearer\" or none", quote(found)),
+        )),
+        _ => Ok(()),
+    }
+}
+
+impl fmt::Debug for IntrospectionVerifier {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("IntrospectionVerifier")
+            .field("endpoint", &self.endpoint)
+            .field("auth", &self.auth)
+            .field("rules", &self.rules)
+            .finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for IntrospectionVerifierBuilder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("IntrospectionVerifierBuilder")
+            .field("endpoint", &self.endpoint)
+            .field("auth", &self.auth)
+            .finish_non_exhaustive()
+    }
+}

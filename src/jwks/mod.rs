@@ -1,0 +1,12 @@
+//! Public keys of an issuer: read one by one, prepared once, brought and kept fresh.
+
+mod discovery;
+mod fixed;
+mod key;
+mod remote;
+mod set;
+
+pub use fixed::StaticJwks;
+pub(crate) use key::Prepared;
+pub use remote::{RemoteJwks, RemoteJwksBuilder};
+pub(crate) use set::{KeySet, Miss};

@@ -1,0 +1,185 @@
+//! A key set (RFC 7517 §5), and the choice of one key from it. Pure; who brings the document is
+//! somebody else's matter.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use serde_json::Value;
+
+use super::key::{Key, Prepared};
+use crate::algorithm::Algorithm;
+use crate::clock::UnixTime;
+use crate::json;
+use crate::text::quote;
+
+/// How many keys a set may have. The largest issuers publish about twenty.
+const MOST_KEYS: usize = 128;
+
+/// The usable keys of one document.
+#[derive(Default)]
+pub(crate) struct KeySet {
+    keys: Vec<Arc<Key>>,
+    by_kid: HashMap<Box<str>, Vec<usize>>,
+    left_out: Vec<String>,
+    /// The only key was given by hand: whatever a token calls it, it is meant.
+    nameless: bool,
+}
+
+/// Why a set has no key for a token.
+#[derive(Debug, PartialEq)]
+pub(crate) enum Miss {
+    /// No key has the token's `kid`, or the token has none and no key fits. A newer set may help.
+    Unknown(String),
+    /// A newer set would not help: the key is for another algorithm, or several keys fit.
+    Unfit(String),
+}
+
+impl KeySet {
+    /// Reads a JWK set key by key: what cannot be used is left out with a reason, the rest serves.
+    /// Keys that `previous` had keep their lease, and verdicts that rest on it stay.
+    ///
+    /// # Errors
+    ///
+    /// A sentence, if the document is no key set, has more than 128 keys, or no usable one.
+    pub(crate) fn parse(
+        document: &str,
+        until: UnixTime,
+        previous: Option<&KeySet>,
+    ) -> Result<KeySet, String> {
+        let fault = |error: serde_json::Error| format!("key set is no strict JSON: {error}");
+        json::check(document).map_err(fault)?;
+        let document: Value = serde_json::from_str(document).map_err(fault)?;
+        let Some(jwks) = document.get("keys").and_then(Value::as_array) else {
+            return Err("key set has no array `keys`".to_owned());
+        };
+        if jwks.len() > MOST_KEYS {
+            return Err(format!(
+                "key set has {} keys, wanted at most {MOST_KEYS}",
+                jwks.len()
+            ));
+        }
+        let mut set = KeySet::default();
+        for (place, jwk) in jwks.iter().enumerate() {
+            match Key::from_jwk(jwk, until) {
+                Ok(key) => set.add(match previous.and_then(|set| set.same_as(&key)) {
+                    Some(known) => known.clone(),
+                    None => Arc::new(key),
+                }),
+                Err(why) => {
+                    let kid = jwk.get("kid").and_then(Value::as_str);
+                    let name = kid.map_or_else(|| format!("number {place}"), quote);
+                    set.left_out.push(format!("key {name} is left out: {why}"));
+                }
+            }
+        }
+        if set.keys.is_empty() {
+            let reasons = set.left_out.join("; ");
+            return Err(if reasons.is_empty() {
+                "key set is empty".to_owned()
+            } else {
+                format!("key set has no usable key: {reasons}")
+            });
+        }
+        Ok(set)
+    }
+
+    /// A set of one key that was given by hand and serves every `kid`.
+    pub(crate) fn of_one(key: Key) -> KeySet {
+        let mut set = KeySet {
+            nameless: true,
+            ..KeySet::default()
+        };
+        set.add(Arc::new(key));
+        set
+    }
+
+    fn add(&mut self, key: Arc<Key>) {
+        if let Some(kid) = key.kid() {
+            self.by_kid
+                .entry(kid.into())
+                .or_default()
+                .push(self.keys.len());
+        }
+        self.keys.push(key);
+    }
+
+    fn same_as(&self, key: &Key) -> Option<&Arc<Key>> {
+        self.keys.iter().find(|known| known.is_same_as(key))
+    }
+
+    /// What was left out and why, a sentence each.
+    pub(crate) fn left_out(&self) -> &[String] {
+        &self.left_out
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.keys.len()
+    }
+
+    /// Lets all leases of this set run until `until`.
+    pub(crate) fn extend(&self, until: UnixTime) {
+        for key in &self.keys {
+            key.lease().extend(until);
+        }
+    }
+
+    /// Takes back the leases of keys that `newer` no longer has.
+    pub(crate) fn withdraw_all_but(&self, newer: &KeySet) {
+        for key in &self.keys {
+            if !newer.keys.iter().any(|kept| Arc::ptr_eq(kept, key)) {
+                key.lease().withdraw();
+            }
+        }
+    }
+
+    /// The key for a token of this `kid` and `algorithm`.
+    ///
+    /// # Errors
+    ///
+    /// [`Miss`]. The `kid` is hostile text: it is compared and quoted, nothing else.
+    pub(crate) fn select(
+        &self,
+        kid: Option<&str>,
+        algorithm: Algorithm,
+        allowed: &[Algorithm],
+    ) -> Result<(&Key, &Prepared), Miss> {
+        let Some(kid) = kid.filter(|_| !self.nameless) else {
+            let mut fitting = self.keys.iter().filter_map(|key| {
+                key.prepared(algorithm, allowed)
+                    .map(|prepared| (&**key, prepared))
+            });
+            return match (fitting.next(), fitting.next()) {
+                (Some(one), None) => Ok(one),
+                (None, _) => Err(Miss::Unknown(format!(
+                    "token names no key and the key set has none for {algorithm}"
+                ))),
+                (Some(_), Some(_)) => Err(Miss::Unfit(format!(
+                    "token names no key and several keys fit {algorithm}, wanted a kid"
+                ))),
+            };
+        };
+        let Some(places) = self.by_kid.get(kid) else {
+            return Err(Miss::Unknown(format!("no key is named {}", quote(kid))));
+        };
+        let named = places.iter().filter_map(|place| self.keys.get(*place));
+        let mut fitting = named.filter_map(|key| {
+            key.prepared(algorithm, allowed)
+                .map(|prepared| (&**key, prepared))
+        });
+        match (fitting.next(), fitting.next()) {
+            (Some(one), None) => Ok(one),
+            (Some(_), Some(_)) => Err(Miss::Unfit(format!(
+                "several keys named {} fit {algorithm}, wanted one",
+                quote(kid)
+            ))),
+            (None, _) => {
+                let key = places.first().and_then(|place| self.keys.get(*place));
+                let used = key.map(|key| key.used_with(allowed)).unwrap_or_default();
+                Err(Miss::Unfit(format!(
+                    "token is signed with {algorithm}, wanted {used} for the key {}",
+                    quote(kid)
+                )))
+            }
+        }
+    }
+}

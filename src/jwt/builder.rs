@@ -1,0 +1,242 @@
+//! What may be said about a [`JwtVerifier`], beyond issuer and audience.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use aws_lc_rs::hmac;
+
+use super::typ::TypRules;
+use super::verifier::JwtVerifier;
+use crate::algorithm::Algorithm;
+use crate::error::ConfigError;
+use crate::jwks::{Prepared, RemoteJwks, StaticJwks};
+use crate::rules::{ClaimRules, MayLack};
+use crate::verify::VerdictLifetime;
+
+/// Where a verifier finds its keys: [`StaticJwks`] or [`RemoteJwks`].
+pub struct Keys(pub(super) Source);
+
+pub(super) enum Source {
+    Fixed(StaticJwks),
+    Remote(RemoteJwks),
+    Secret(Algorithm, Arc<Prepared>),
+}
+
+impl From<StaticJwks> for Keys {
+    fn from(keys: StaticJwks) -> Keys {
+        Keys(Source::Fixed(keys))
+    }
+}
+
+impl From<RemoteJwks> for Keys {
+    fn from(keys: RemoteJwks) -> Keys {
+        Keys(Source::Remote(keys))
+    }
+}
+
+impl fmt::Debug for Keys {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.0 {
+            Source::Fixed(keys) => keys.fmt(f),
+            Source::Remote(keys) => keys.fmt(f),
+            Source::Secret(algorithm, _) => write!(f, "Secret({algorithm}, [redacted])"),
+        }
+    }
+}
+
+/// Sets up a [`JwtVerifier`].
+#[must_use]
+pub struct JwtVerifierBuilder {
+    rules: ClaimRules,
+    typ: TypRules,
+    algorithms: Option<Vec<Algorithm>>,
+    keys: Option<Keys>,
+    secret: Option<(Algorithm, Box<[u8]>)>,
+    lifetime: Duration,
+}
+
+impl JwtVerifierBuilder {
+    pub(super) fn new(issuer: &str, audience: &str) -> JwtVerifierBuilder {
+        JwtVerifierBuilder {
+            rules: ClaimRules::new(Some(issuer), Some(audience), MayLack::default()),
+            typ: TypRules::default(),
+            algorithms: None,
+            keys: None,
+            secret: None,
+            lifetime: Duration::from_secs(300),
+        }
+    }
+
+    /// Another identifier this server is known by. A token needs to name one of them.
+    pub fn audience(mut self, audience: &str) -> JwtVerifierBuilder {
+        self.rules.audiences.push(audience.into());
+        self
+    }
+
+    /// The only algorithms that are accepted, in order of preference: an RSA key that names no
+    /// algorithm is used with the first that fits. Default:
+    /// [`Algorithm::ASYMMETRIC`].
+    pub fn algorithms(
+        mut self,
+        algorithms: impl IntoIterator<Item = Algorithm>,
+    ) -> JwtVerifierBuilder {
+        self.algorithms = Some(algorithms.into_iter().collect());
+        self
+    }
+
+    /// Where the keys come from. Default: [`RemoteJwks::discover`] with the issuer, if the feature
+    /// `reqwest` is on.
+    pub fn keys(mut self, keys: impl Into<Keys>) -> JwtVerifierBuilder {
+        self.keys = Some(keys.into());
+        self
+    }
+
+    /// Accepts tokens signed with a shared secret, and no others. The secret needs at least as
+    /// many bytes as the hash has: 32, 48 or 64 (RFC 7518 §3.2).
+    ///
+    /// Whoever can verify such a token can forge one: prefer keys.
+    pub fn hmac_secret(
+        mut self,
+        algorithm: Algorithm,
+        secret: impl AsRef<[u8]>,
+    ) -> JwtVerifierBuilder {
+        self.secret = Some((algorithm, secret.as_ref().into()));
+        self
+    }
+
+    /// How far clocks may differ when `exp`, `nbf` and `iat` are judged. Default: 30 seconds; at
+    /// most 5 minutes.
+    pub fn leeway(mut self, leeway: Duration) -> JwtVerifierBuilder {
+        self.rules.leeway = leeway;
+        self
+    }
+
+    /// Admits tokens whose `typ` is `typ` beside `at+jwt`, for an issuer that predates RFC 9068;
+    /// usually `"JWT"`. Tokens of that `typ` are refused if they carry a mark of an ID token
+    /// (`nonce`, `at_hash`, `c_hash`, `s_hash`) or of a security event (`events`).
+    pub fn legacy_typ(mut self, typ: &str) -> JwtVerifierBuilder {
+        self.typ.legacy.push(typ.into());
+        self
+    }
+
+    /// Admits tokens without a `typ`, under the rules of [`legacy_typ`](Self::legacy_typ).
+    pub fn legacy_missing_typ(mut self) -> JwtVerifierBuilder {
+        self.typ.admit_missing = true;
+        self
+    }
+
+    /// Admits a `sub` that is a JSON number, against RFC 7519 §4.1.2. It reads as its digits.
+    pub fn numeric_subject(mut self) -> JwtVerifierBuilder {
+        self.rules.numeric_subject = true;
+        self
+    }
+
+    /// Refuses tokens that lack one of these claims, or hold `null` there. `iss`, `aud`, `exp` and
+    /// `sub` are demanded anyway; RFC 9068 §2.2 has issuers write `client_id`, `iat` and `jti`,
+    /// too.
+    pub fn require_claims<'a>(
+        mut self,
+        names: impl IntoIterator<Item = &'a str>,
+    ) -> JwtVerifierBuilder {
+        self.rules
+            .required
+            .extend(names.into_iter().map(Into::into));
+        self
+    }
+
+    /// How long the verdict cache may remember a token, never past its `exp` and never past the
+    /// withdrawal of its key. Default: 5 minutes.
+    pub fn verdict_lifetime(mut self, lifetime: Duration) -> JwtVerifierBuilder {
+        self.lifetime = lifetime;
+        self
+    }
+
+    /// Makes the verifier.
+    ///
+    /// # Errors
+    ///
+    /// [`ConfigError`] if the issuer or an audience is empty, no algorithm is allowed, an HMAC
+    /// algorithm is allowed without [`hmac_secret`](Self::hmac_secret), the secret is too short or
+    /// stands beside keys, the leeway is above 5 minutes, or the keys cannot be set up.
+    pub fn build(self) -> Result<JwtVerifier, ConfigError> {
+        self.rules.check()?;
+        let (algorithms, keys) = match (self.secret, self.keys) {
+            (Some(_), Some(_)) => {
+                return Err(ConfigError::new(
+                    "there are keys and a secret, wanted one of them: build two verifiers",
+                ));
+            }
+            (Some((algorithm, secret)), None) => {
+                if self
+                    .algorithms
+                    .as_ref()
+                    .is_some_and(|named| **named != [algorithm])
+                {
+                    return Err(ConfigError::new(format!(
+                        "algorithms are named beside a secret, wanted {algorithm} alone"
+                    )));
+                }
+                let secret = Arc::new(Prepared::Secret(hmac_key(algorithm, &secret)?));
+                (vec![algorithm], Source::Secret(algorithm, secret))
+            }
+            (None, keys) => {
+                let named = self
+                    .algorithms
+                    .unwrap_or_else(|| Algorithm::ASYMMETRIC.into());
+                if let Some(symmetric) = named.iter().find(|name| name.is_symmetric()) {
+                    return Err(ConfigError::new(format!(
+                        "algorithm {symmetric} is allowed without a secret, wanted hmac_secret"
+                    )));
+                }
+                if named.is_empty() {
+                    return Err(ConfigError::new(
+                        "no algorithm is allowed, wanted at least one",
+                    ));
+                }
+                let keys = match keys {
+                    Some(keys) => keys,
+                    None => RemoteJwks::discover(self.rules.issuer.as_deref().unwrap_or_default())
+                        .build()?
+                        .into(),
+                };
+                (named, keys.0)
+            }
+        };
+        Ok(JwtVerifier::new(
+            self.rules,
+            self.typ,
+            algorithms,
+            keys,
+            VerdictLifetime::accepted(self.lifetime),
+        ))
+    }
+}
+
+impl fmt::Debug for JwtVerifierBuilder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("JwtVerifierBuilder")
+            .field("rules", &self.rules)
+            .finish_non_exhaustive()
+    }
+}
+
+fn hmac_key(algorithm: Algorithm, secret: &[u8]) -> Result<hmac::Key, ConfigError> {
+    let (hash, wanted) = match algorithm {
+        Algorithm::HS256 => (hmac::HMAC_SHA256, 32),
+        Algorithm::HS384 => (hmac::HMAC_SHA384, 48),
+        Algorithm::HS512 => (hmac::HMAC_SHA512, 64),
+        other => {
+            return Err(ConfigError::new(format!(
+                "algorithm {other} has no secret, wanted HS256, HS384 or HS512"
+            )));
+        }
+    };
+    if secret.len() < wanted {
+        return Err(ConfigError::new(format!(
+            "secret for {algorithm} has {} bytes, wanted at least {wanted}",
+            secret.len()
+        )));
+    }
+    Ok(hmac::Key::new(hash, secret))
+}

@@ -1,0 +1,134 @@
+//! The JOSE header: what it may ask for, and that it is not believed in anything else.
+
+use std::borrow::Cow;
+
+use crate::algorithm::Algorithm;
+use crate::error::{Error, Reason};
+use crate::json::{self, Json};
+use crate::text::quote;
+
+/// The header members that count. Keys inside the token (`jwk`, `jku`, `x5u`, `x5c`) are not among
+/// them: they are never read (RFC 8725 §3.10).
+pub(super) struct Header<'a> {
+    pub(super) algorithm: Algorithm,
+    pub(super) typ: Option<Cow<'a, str>>,
+    pub(super) kid: Option<Cow<'a, str>>,
+}
+
+impl<'a> Header<'a> {
+    /// Reads the header's JSON text. `allowed` is what the verifier's owner named; nothing else
+    /// is tried (RFC 8725 §3.1).
+    pub(super) fn read(text: &'a str, allowed: &[Algorithm]) -> Result<Header<'a>, Error> {
+        let (mut alg, mut typ, mut kid) = (None, None, None);
+        let mut critical = None;
+        json::members(text, |name, value| match &*name {
+            "alg" => alg = Some(value),
+            "typ" => typ = Some(value),
+            "kid" => kid = Some(value),
+            // RFC 7515 §4.1.11: we understand no extension, so whatever the list says (and an
+            // empty or malformed list is not allowed either), the token must be refused.
+            "crit" => critical = Some("crit"),
+            // RFC 7797 §6: b64 must be listed in crit; some issuers forget.
+            "b64" if value != Json::Bool(true) => critical = Some("b64"),
+            _ => {}
+        })
+        .map_err(|_| Error::new(Reason::MalformedToken, "header is no strict JSON object"))?;
+        if let Some(name) = critical {
+            return Err(Error::new(
+                Reason::Critical,
+                format!("header has {name}, wanted no extension: none is understood"),
+            ));
+        }
+        let Some(Json::String(alg)) = alg else {
+            return Err(Error::new(
+                Reason::Algorithm,
+                "header has no alg, wanted the name of an algorithm",
+            ));
+        };
+        let algorithm = alg.parse::<Algorithm>().ok();
+        let Some(algorithm) = algorithm.filter(|algorithm| allowed.contains(algorithm)) else {
+            let names = allowed.iter().map(|algorithm| algorithm.name());
+            return Err(Error::new(
+                Reason::Algorithm,
+                format!(
+                    "alg is {}, wanted one of {}",
+                    quote(&alg),
+                    crate::text::quote_list(names)
+                ),
+            ));
+        };
+        Ok(Header {
+            algorithm,
+            typ: string("typ", Reason::Type, typ)?,
+            kid: string("kid", Reason::UnknownKey, kid)?,
+        })
+    }
+}
+
+fn string<'a>(
+    name: &str,
+    reason: Reason,
+    value: Option<Json<'a>>,
+) -> Result<Option<Cow<'a, str>>, Error> {
+    match value {
+        None => Ok(None),
+        Some(Json::String(text)) => Ok(Some(text)),
+        Some(other) => Err(Error::new(
+            reason,
+            format!("{name} is {}, wanted a string", other.name()),
+        )),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn refused(text: &str) -> (Reason, String) {
+        let error = Header::read(text, &[Algorithm::RS256]).err().unwrap();
+        (error.reason(), error.to_string())
+    }
+
+    #[test]
+    fn reads_what_counts() {
+        let text = r#"{"alg":"RS256","typ":"at+jwt","kid":"k","jku":"https://evil.example"}"#;
+        let header = Header::read(text, &Algorithm::ASYMMETRIC).unwrap();
+        assert_eq!(header.algorithm, Algorithm::RS256);
+        assert_eq!(header.typ.as_deref(), Some("at+jwt"));
+        assert_eq!(header.kid.as_deref(), Some("k"));
+    }
+
+    #[test]
+    fn refuses_what_it_does_not_understand() {
+        let critical = (
+            Reason::Critical,
+            "header has crit, wanted no extension: none is understood".to_owned(),
+        );
+        assert_eq!(refused(r#"{"alg":"RS256","crit":["exp"]}"#), critical);
+        assert_eq!(refused(r#"{"alg":"RS256","crit":[]}"#), critical);
+        assert_eq!(refused(r#"{"alg":"RS256","crit":"exp"}"#), critical);
+        assert_eq!(
+            refused(r#"{"alg":"RS256","b64":false}"#).0,
+            Reason::Critical
+        );
+        assert_eq!(
+            refused(r#"{"alg":"none"}"#),
+            (
+                Reason::Algorithm,
+                "alg is \"none\", wanted one of [\"RS256\"]".to_owned()
+            )
+        );
+        assert_eq!(refused(r#"{"alg":"HS256"}"#).0, Reason::Algorithm);
+        assert_eq!(refused(r#"{"alg":["RS256"]}"#).0, Reason::Algorithm);
+        assert_eq!(refused("{}").0, Reason::Algorithm);
+        assert_eq!(
+            refused(r#"{"alg":"RS256","kid":7}"#).1,
+            "kid is a number, wanted a string"
+        );
+        assert_eq!(
+            refused(r#"{"alg":"RS256","alg":"RS256"}"#).0,
+            Reason::MalformedToken
+        );
+        assert_eq!(refused("[]").0, Reason::MalformedToken);
+    }
+}

@@ -1,0 +1,266 @@
+//! The gate around a tower service.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use http::header::CACHE_CONTROL;
+use http::{HeaderValue, Request, Response};
+use pin_project_lite::pin_project;
+use tower_layer::Layer;
+use tower_service::Service;
+
+use crate::error::{Error, Reason};
+use crate::server::{ResourceServer, Seen};
+#[cfg(feature = "testing")]
+use crate::token::AccessToken;
+use crate::token::Presence;
+
+impl ResourceServer {
+    /// The gate for a service all of whose requests need a token. A request without one is
+    /// answered 401.
+    ///
+    /// Put it outside of [`RequireScopeLayer`](crate::RequireScopeLayer) and of the extractors,
+    /// and inside of tower-http's `CorsLayer`: with `ServiceBuilder`, CORS comes first, then this.
+    pub fn layer(&self) -> AuthenticateLayer {
+        AuthenticateLayer {
+            server: self.clone(),
+            admits: Admits::Proven,
+        }
+    }
+
+    /// The gate for a service that also serves strangers: a request without a credential passes,
+    /// and `Option<AccessToken>` is `None`. A bad credential is refused all the same.
+    pub fn optional_layer(&self) -> AuthenticateLayer {
+        AuthenticateLayer {
+            server: self.clone(),
+            admits: Admits::Strangers,
+        }
+    }
+
+    /// A gate that lets every request pass with `token`, for tests of handlers.
+    #[cfg(feature = "testing")]
+    pub(crate) fn layer_with(&self, token: AccessToken) -> AuthenticateLayer {
+        AuthenticateLayer {
+            server: self.clone(),
+            admits: Admits::As(token),
+        }
+    }
+}
+
+/// Puts [`Authenticate`] around a service; made by [`ResourceServer::layer`] and
+/// [`ResourceServer::optional_layer`].
+#[derive(Clone, Debug)]
+#[must_use]
+pub struct AuthenticateLayer {
+    server: ResourceServer,
+    admits: Admits,
+}
+
+/// Whom a gate lets pass.
+#[derive(Clone, Debug)]
+enum Admits {
+    Proven,
+    Strangers,
+    #[cfg(feature = "testing")]
+    As(AccessToken),
+}
+
+impl<S> Layer<S> for AuthenticateLayer {
+    type Service = Authenticate<S>;
+
+    fn layer(&self, inner: S) -> Authenticate<S> {
+        Authenticate {
+            inner,
+            gate: self.clone(),
+        }
+    }
+}
+
+/// A service behind the gate.
+///
+/// Its answers are the inner service's, or the gate's refusals. If the inner service answers with
+/// an [`Error`] in the response's extensions (the extractors do), the gate words that refusal.
+///
+/// The body type must be one that can be made from a `String`, such as `axum::body::Body` or
+/// `http_body_util::Full<Bytes>`; with another one call [`ResourceServer::authenticate`].
+#[derive(Clone, Debug)]
+pub struct Authenticate<S> {
+    inner: S,
+    gate: AuthenticateLayer,
+}
+
+impl<S, B, R> Service<Request<B>> for Authenticate<S>
+where
+    S: Service<Request<B>, Response = Response<R>> + Clone,
+    R: From<String>,
+{
+    type Response = Response<R>;
+    type Error = S::Error;
+    type Future = ResponseFuture<S, B>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
+        self.inner.poll_ready(cx)
+    }
+
+    fn call(&mut self, request: Request<B>) -> ResponseFuture<S, B> {
+        let server = &self.gate.server;
+        let (mut parts, body) = request.into_parts();
+        let admitted = self.gate.admit(&mut parts);
+        let state = match admitted {
+            Admitted::Yes => State::Inner {
+                future: self.inner.call(Request::from_parts(parts, body)),
+            },
+            Admitted::No(error) => State::Refused { error },
+            Admitted::Ask => {
+                // The clone was never asked whether it is ready; the original was. So the original
+                // goes into the future, and the clone takes its place here.
+                let clone = self.inner.clone();
+                let ready = std::mem::replace(&mut self.inner, clone);
+                let gate = self.gate.clone();
+                State::Asking {
+                    asking: Box::pin(async move {
+                        let proven = gate.server.ask(&parts).await;
+                        let proven = gate.server.settle(&mut parts, proven);
+                        gate.judge(proven.map(|token| token.is_some()))
+                            .map(|()| parts)
+                    }),
+                    waiting: Some((ready, body)),
+                }
+            }
+        };
+        ResponseFuture {
+            state,
+            server: server.clone(),
+        }
+    }
+}
+
+enum Admitted {
+    Yes,
+    No(Error),
+    Ask,
+}
+
+impl AuthenticateLayer {
+    fn admit(&self, parts: &mut http::request::Parts) -> Admitted {
+        #[cfg(feature = "testing")]
+        if let Admits::As(token) = &self.admits {
+            parts.extensions.insert(Presence::new(Some(token.clone())));
+            return Admitted::Yes;
+        }
+        if self.server.lets_pass(parts) {
+            parts.extensions.insert(Presence::new(None));
+            return Admitted::Yes;
+        }
+        let proven = match self.server.see(parts) {
+            Ok(Seen::Ask) => return Admitted::Ask,
+            Ok(Seen::Known(token)) => Ok(Some(token)),
+            Ok(Seen::Absent) => Ok(None),
+            Err(error) => Err(error),
+        };
+        let proven = self.server.settle(parts, proven);
+        match self.judge(proven.map(|token| token.is_some())) {
+            Ok(()) => Admitted::Yes,
+            Err(error) => Admitted::No(error),
+        }
+    }
+
+    /// Whether a request passes that has a proven token, or none.
+    fn judge(&self, proven: Result<bool, Error>) -> Result<(), Error> {
+        if proven? || matches!(self.admits, Admits::Strangers) {
+            return Ok(());
+        }
+        Err(Error::new(
+            Reason::NoCredential,
+            "request carries no credential",
+        ))
+    }
+}
+
+pin_project! {
+    /// The future of [`Authenticate`]. Nothing is boxed unless somebody must be asked.
+    pub struct ResponseFuture<S: Service<Request<B>>, B> {
+        #[pin]
+        state: State<S, S::Future, B>,
+        server: ResourceServer,
+    }
+}
+
+type Asking = Pin<Box<dyn Future<Output = Result<http::request::Parts, Error>> + Send>>;
+
+pin_project! {
+    #[project = StateProjection]
+    enum State<S, F, B> {
+        Asking {
+            asking: Asking,
+            waiting: Option<(S, B)>,
+        },
+        Inner {
+            #[pin]
+            future: F,
+        },
+        Refused {
+            error: Error,
+        },
+    }
+}
+
+impl<S, B, R> Future for ResponseFuture<S, B>
+where
+    S: Service<Request<B>, Response = Response<R>>,
+    R: From<String>,
+{
+    type Output = Result<Response<R>, S::Error>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let mut this = self.project();
+        loop {
+            let next = match this.state.as_mut().project() {
+                StateProjection::Inner { future } => {
+                    let mut response = ready!(future.poll(cx))?;
+                    // Decide anywhere, word it once: an extractor's refusal gets this server's
+                    // realm and shape here.
+                    if let Some(error) = response.extensions_mut().remove::<Error>() {
+                        response = this.server.answer(&error).map(R::from);
+                    }
+                    return Poll::Ready(Ok(keep_private(this.server, response)));
+                }
+                StateProjection::Refused { error } => {
+                    return Poll::Ready(Ok(this.server.answer(error).map(R::from)));
+                }
+                StateProjection::Asking { asking, waiting } => {
+                    match ready!(asking.as_mut().poll(cx)) {
+                        Ok(parts) => match waiting.take() {
+                            Some((mut inner, body)) => State::Inner {
+                                future: inner.call(Request::from_parts(parts, body)),
+                            },
+                            // Polled again after it was done.
+                            None => return Poll::Pending,
+                        },
+                        Err(error) => State::Refused { error },
+                    }
+                }
+            };
+            this.state.set(next);
+        }
+    }
+}
+
+impl<S: Service<Request<B>>, B> std::fmt::Debug for ResponseFuture<S, B> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("ResponseFuture").finish_non_exhaustive()
+    }
+}
+
+/// RFC 6750 §2.3: what was asked for with a token in the URL must not enter a shared cache.
+fn keep_private<R>(server: &ResourceServer, mut response: Response<R>) -> Response<R> {
+    if server.reads_query() {
+        let private = HeaderValue::from_static("private");
+        response
+            .headers_mut()
+            .entry(CACHE_CONTROL)
+            .or_insert(private);
+    }
+    response
+}
