@@ -16,7 +16,9 @@ impl AuthorizationServer {
     /// Begins a verifier of this server's JWTs for `audience`. It finds the keys through the
     /// metadata, in process, without a socket.
     pub fn jwt_verifier(&self, audience: &str) -> JwtVerifierBuilder {
-        let keys = RemoteJwks::discover(self.issuer()).fetch(self.fetcher()).build();
+        let keys = RemoteJwks::discover(self.issuer())
+            .fetch(self.fetcher())
+            .build();
         JwtVerifier::builder(self.issuer(), audience).keys(keys.expect("the issuer is a URL"))
     }
 

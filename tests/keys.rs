@@ -1,0 +1,551 @@
+//! Keys over time: rotation, withdrawal, outage, flood. All on a clock turned by hand.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use portcullis::testing::{AuthorizationServer, Endpoint, ManualClock, Trouble};
+use portcullis::{
+    AccessToken, Algorithm, Error, JwtVerifier, Reason, RemoteJwks, ResourceServer, UnixTime,
+};
+
+const AUDIENCE: &str = "https://api.example.com/";
+
+struct Gate {
+    issuer: AuthorizationServer,
+    clock: ManualClock,
+    server: ResourceServer,
+}
+
+impl Gate {
+    fn new() -> Gate {
+        Gate::with(|keys| keys)
+    }
+
+    fn with(
+        set_up: impl FnOnce(portcullis::RemoteJwksBuilder) -> portcullis::RemoteJwksBuilder,
+    ) -> Gate {
+        let clock = ManualClock::at(UnixTime::from_secs(1_795_262_400));
+        let issuer = AuthorizationServer::builder()
+            .with_clock(clock.clone())
+            .build();
+        let keys = set_up(RemoteJwks::at(&issuer.jwks_uri()).fetch(issuer.fetcher()));
+        Gate::of(issuer, clock, keys)
+    }
+
+    fn of(
+        issuer: AuthorizationServer,
+        clock: ManualClock,
+        keys: portcullis::RemoteJwksBuilder,
+    ) -> Gate {
+        let jwt = JwtVerifier::builder(issuer.issuer(), AUDIENCE).keys(keys.build().unwrap());
+        let server = issuer
+            .resource_server()
+            .verifier(jwt.build().unwrap())
+            .build()
+            .unwrap();
+        Gate {
+            issuer,
+            clock,
+            server,
+        }
+    }
+
+    fn token(&self) -> String {
+        self.issuer.token().expires_in(100_000).mint()
+    }
+
+    async fn show(&self, token: &str) -> Result<AccessToken, Error> {
+        show(&self.server, token).await
+    }
+
+    /// Shows `token` and lets time pass while the answer is waited for.
+    async fn show_and_wait(&self, token: &str) -> Result<AccessToken, Error> {
+        let (server, token) = (self.server.clone(), token.to_owned());
+        let answer = tokio::spawn(async move { show(&server, &token).await });
+        for _ in 0..100 {
+            settle().await;
+            if answer.is_finished() {
+                break;
+            }
+            self.clock.advance(Duration::from_millis(100));
+        }
+        assert!(answer.is_finished(), "an answer came within ten seconds");
+        answer.await.unwrap()
+    }
+
+    /// Lets `duration` pass in small steps, so that every timer on the way has its turn.
+    async fn pass(&self, duration: Duration) {
+        let end = self.now() + duration;
+        while self.now() < end {
+            let next = self.clock.next_wake().unwrap_or(end).min(end);
+            self.clock
+                .set(next.max(self.now() + Duration::from_millis(1)));
+            settle().await;
+        }
+    }
+
+    fn now(&self) -> UnixTime {
+        portcullis::Clock::now(&self.clock)
+    }
+
+    fn fetches(&self) -> usize {
+        self.issuer.asked(Endpoint::Jwks)
+    }
+}
+
+async fn show(server: &ResourceServer, token: &str) -> Result<AccessToken, Error> {
+    let request = http::Request::get("/").header("authorization", format!("Bearer {token}"));
+    let (mut parts, ()) = request.body(()).unwrap().into_parts();
+    Ok(server
+        .authenticate(&mut parts)
+        .await?
+        .expect("a credential was sent"))
+}
+
+/// Lets every other task run until it waits.
+async fn settle() {
+    for _ in 0..50 {
+        tokio::task::yield_now().await;
+    }
+}
+
+fn reason(outcome: &Result<AccessToken, Error>) -> Option<Reason> {
+    outcome.as_ref().err().map(Error::reason)
+}
+
+#[tokio::test]
+async fn keys_are_fetched_once_for_all_first_requests() {
+    let gate = Gate::new();
+    assert_eq!(gate.fetches(), 0, "nothing is fetched before it is needed");
+    let tokens: Vec<String> = (0..20).map(|_| gate.token()).collect();
+    let answers = tokens.iter().map(|token| {
+        let (server, token) = (gate.server.clone(), token.clone());
+        tokio::spawn(async move { show(&server, &token).await })
+    });
+    for answer in answers.collect::<Vec<_>>() {
+        answer.await.unwrap().unwrap();
+    }
+    assert_eq!(gate.fetches(), 1);
+}
+
+#[tokio::test]
+async fn keys_are_refreshed_before_they_are_too_old_and_nobody_waits() {
+    let gate = Gate::new();
+    gate.show(&gate.token()).await.unwrap();
+    gate.pass(Duration::from_secs(600)).await;
+    assert_eq!(gate.fetches(), 2, "at 70 to 80 % of ten minutes");
+    gate.issuer.trouble(Endpoint::Jwks, Trouble::Hang);
+    gate.pass(Duration::from_secs(600)).await;
+    gate.show(&gate.token()).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_new_key_is_found_by_the_first_token_that_names_it() {
+    let gate = Gate::new();
+    gate.show(&gate.token()).await.unwrap();
+    gate.pass(Duration::from_secs(10)).await;
+    gate.issuer.rotate();
+    gate.show(&gate.token()).await.unwrap();
+    assert_eq!(gate.fetches(), 2);
+}
+
+#[tokio::test]
+async fn unknown_kids_cannot_raise_the_pace_of_fetches() {
+    let gate = Gate::new();
+    gate.show(&gate.token()).await.unwrap();
+    for second in 0..60 {
+        for n in 0..5 {
+            let token = gate
+                .issuer
+                .token()
+                .header("kid", format!("made-up-{second}-{n}"))
+                .mint();
+            let outcome = gate.show_and_wait(&token).await;
+            assert_eq!(reason(&outcome), Some(Reason::UnknownKey));
+        }
+        gate.pass(Duration::from_secs(1)).await;
+    }
+    let elapsed = gate
+        .now()
+        .since(UnixTime::from_secs(1_795_262_400))
+        .as_secs() as usize;
+    let most = elapsed / 5 + 2;
+    assert!(
+        gate.fetches() <= most,
+        "{} fetches in {elapsed} s",
+        gate.fetches()
+    );
+}
+
+#[tokio::test]
+async fn a_flood_of_unknown_kids_does_not_starve_a_real_rotation() {
+    let gate = Gate::new();
+    gate.show(&gate.token()).await.unwrap();
+    gate.pass(Duration::from_secs(6)).await;
+    let flood = gate.issuer.token().header("kid", "made-up").mint();
+    let _ = gate.show_and_wait(&flood).await;
+    gate.issuer.rotate();
+    let token = gate.token();
+    let rotated = gate.now();
+    while gate.show_and_wait(&token).await.is_err() {
+        let _ = gate.show_and_wait(&flood).await;
+        gate.pass(Duration::from_millis(200)).await;
+        let waited = gate.now().since(rotated);
+        assert!(waited <= Duration::from_secs(7), "refused for {waited:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_withdrawn_key_ends_its_tokens_with_the_set_that_lacks_it_verdicts_included() {
+    let gate = Gate::new();
+    let token = gate.token();
+    gate.show(&token).await.unwrap();
+    gate.issuer.rotate();
+    gate.issuer.withdraw_old();
+    gate.show(&token).await.expect("the gate cannot know yet");
+    gate.pass(Duration::from_secs(6)).await;
+    gate.show(&gate.token())
+        .await
+        .expect("the new key brings the new set");
+    assert_eq!(
+        reason(&gate.show_and_wait(&token).await),
+        Some(Reason::UnknownKey)
+    );
+}
+
+#[tokio::test]
+async fn a_key_that_stays_keeps_its_verdicts_over_a_refresh() {
+    let gate = Gate::new();
+    let token = gate.token();
+    let first = gate.show(&token).await.unwrap();
+    gate.pass(Duration::from_secs(6)).await;
+    gate.issuer.rotate();
+    gate.show(&gate.token()).await.unwrap();
+    let again = gate.show(&token).await.unwrap();
+    let (a, b) = (first.claims(), again.claims());
+    assert!(
+        std::ptr::eq(a, b),
+        "the same verdict, not a new verification"
+    );
+}
+
+#[tokio::test]
+async fn during_an_outage_known_keys_serve_until_the_stale_limit_then_503_then_recovery() {
+    let gate = Gate::new();
+    gate.show(&gate.token()).await.unwrap();
+    gate.issuer.trouble(Endpoint::Jwks, Trouble::Status(500));
+    gate.pass(Duration::from_secs(4_100)).await;
+    gate.show(&gate.token())
+        .await
+        .expect("ten minutes and an hour are not over");
+    gate.pass(Duration::from_secs(200)).await;
+    let error = gate.show_and_wait(&gate.token()).await.unwrap_err();
+    assert_eq!(error.reason(), Reason::KeysUnavailable);
+    assert_eq!(
+        error.to_string(),
+        "the issuer's keys cannot be had: key set: status is 500, wanted 200"
+    );
+    let retry = error.retry_after().unwrap();
+    assert!(retry <= Duration::from_secs(30), "{retry:?}");
+    gate.issuer.calm(Endpoint::Jwks);
+    gate.pass(Duration::from_secs(31)).await;
+    gate.show(&gate.token())
+        .await
+        .expect("it recovers by itself, within one back-off step");
+}
+
+#[tokio::test]
+async fn a_verdict_does_not_outlive_the_trust_in_its_key() {
+    let gate = Gate::with(|keys| keys.trust_stale_for(Duration::from_secs(60)));
+    let token = gate.token();
+    gate.show(&token).await.unwrap();
+    gate.issuer.trouble(Endpoint::Jwks, Trouble::Reset);
+    gate.pass(Duration::from_secs(659)).await;
+    gate.show(&token).await.unwrap();
+    gate.pass(Duration::from_secs(2)).await;
+    assert_eq!(
+        reason(&gate.show_and_wait(&token).await),
+        Some(Reason::KeysUnavailable)
+    );
+}
+
+#[tokio::test]
+async fn garbage_replaces_nothing() {
+    let gate = Gate::new();
+    gate.show(&gate.token()).await.unwrap();
+    for trouble in [
+        Trouble::Garbage,
+        Trouble::Body("{}".into()),
+        Trouble::Body(r#"{"keys":[]}"#.into()),
+        Trouble::Body(r#"{"keys":[{"kty":"oct","k":"AAAA"}]}"#.into()),
+        Trouble::Body(r#"{"keys":[],"keys":[]}"#.into()),
+        Trouble::Huge(300 * 1024),
+        Trouble::Redirect("https://elsewhere.example/jwks".into()),
+        Trouble::Status(404),
+    ] {
+        let before = gate.fetches();
+        gate.issuer.trouble(Endpoint::Jwks, trouble.clone());
+        gate.pass(Duration::from_secs(600)).await;
+        assert!(gate.fetches() > before, "{trouble:?} was asked");
+        gate.show(&gate.token())
+            .await
+            .unwrap_or_else(|error| panic!("{trouble:?}: {error}"));
+        gate.issuer.calm(Endpoint::Jwks);
+        gate.pass(Duration::from_secs(40)).await;
+    }
+}
+
+#[tokio::test]
+async fn started_while_the_issuer_is_down_it_answers_503_and_recovers() {
+    let gate = Gate::new();
+    gate.issuer.trouble(Endpoint::Jwks, Trouble::Hang);
+    let token = gate.token();
+    let began = gate.now();
+    let error = gate.show_and_wait(&token).await.unwrap_err();
+    assert_eq!(error.reason(), Reason::KeysUnavailable);
+    assert_eq!(
+        error.to_string(),
+        "the issuer's keys did not come within 2000 ms"
+    );
+    assert!(
+        gate.now().since(began) <= Duration::from_millis(2_200),
+        "nobody waits longer"
+    );
+    gate.pass(Duration::from_secs(6)).await;
+    let error = gate.show_and_wait(&token).await.unwrap_err();
+    assert_eq!(error.reason(), Reason::KeysUnavailable);
+    gate.issuer.calm(Endpoint::Jwks);
+    gate.pass(Duration::from_secs(31)).await;
+    gate.show(&token).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_slow_drip_ends_at_the_deadline() {
+    let gate = Gate::new();
+    gate.issuer.trouble(Endpoint::Jwks, Trouble::Drip);
+    let error = gate.show_and_wait(&gate.token()).await.unwrap_err();
+    assert_eq!(error.reason(), Reason::KeysUnavailable);
+    gate.issuer.trouble(Endpoint::Jwks, Trouble::Hang);
+    gate.pass(Duration::from_millis(3_200)).await;
+    // The round is over and the next one has begun or is about to: its fate is the same.
+    let error = gate.show_and_wait(&gate.token()).await.unwrap_err();
+    assert_eq!(error.reason(), Reason::KeysUnavailable);
+    gate.pass(Duration::from_secs(4)).await;
+    let error = gate.show_and_wait(&gate.token()).await.unwrap_err();
+    assert!(error.to_string().contains("within"), "{error}");
+    assert!(
+        gate.fetches() >= 2,
+        "the drip was given up and the issuer asked again"
+    );
+}
+
+#[tokio::test]
+async fn ready_says_whether_the_keys_are_there() {
+    let gate = Gate::new();
+    gate.server.ready().await.unwrap();
+    assert_eq!(gate.fetches(), 1);
+    gate.server.ready().await.unwrap();
+    assert_eq!(gate.fetches(), 1);
+}
+
+#[tokio::test]
+async fn a_client_that_hangs_up_cancels_nothing() {
+    let gate = Gate::new();
+    gate.issuer
+        .trouble(Endpoint::Jwks, Trouble::Late(Duration::from_secs(1)));
+    let (server, token) = (gate.server.clone(), gate.token());
+    let request = tokio::spawn(async move { show(&server, &token).await });
+    settle().await;
+    request.abort();
+    gate.pass(Duration::from_secs(2)).await;
+    gate.show(&gate.token()).await.unwrap();
+    assert_eq!(gate.fetches(), 1);
+}
+
+#[tokio::test]
+async fn the_engine_ends_with_the_gate() {
+    let gate = Gate::new();
+    gate.show(&gate.token()).await.unwrap();
+    let (clock, issuer) = (gate.clock.clone(), gate.issuer.clone());
+    drop(gate);
+    settle().await;
+    assert_eq!(clock.sleepers(), 0, "no task waits any more");
+    clock.advance(Duration::from_secs(10_000));
+    settle().await;
+    assert_eq!(issuer.asked(Endpoint::Jwks), 1);
+}
+
+#[test]
+fn the_engine_moves_to_another_runtime_when_its_own_is_gone() {
+    let gate = Gate::new();
+    let runtime = || {
+        tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .unwrap()
+    };
+    runtime().block_on(async { gate.show(&gate.token()).await.unwrap() });
+    runtime().block_on(async {
+        gate.issuer.rotate();
+        gate.show_and_wait(&gate.token()).await.unwrap();
+    });
+}
+
+#[tokio::test]
+async fn keys_are_found_through_the_metadata() {
+    for builder in [
+        AuthorizationServer::builder(),
+        AuthorizationServer::builder().path("/tenant/a"),
+    ] {
+        let clock = ManualClock::at(UnixTime::from_secs(1_795_262_400));
+        let issuer = builder.with_clock(clock.clone()).build();
+        let keys = RemoteJwks::discover(issuer.issuer()).fetch(issuer.fetcher());
+        let gate = Gate::of(issuer, clock, keys);
+        gate.show(&gate.token()).await.unwrap();
+        assert_eq!(gate.issuer.asked(Endpoint::OauthMetadata), 1);
+        assert_eq!(gate.issuer.asked(Endpoint::OpenidConfiguration), 0);
+    }
+}
+
+#[tokio::test]
+async fn openid_configuration_is_the_second_choice() {
+    let clock = ManualClock::at(UnixTime::from_secs(1_795_262_400));
+    let builder = AuthorizationServer::builder()
+        .path("/t")
+        .without_oauth_metadata();
+    let issuer = builder.with_clock(clock.clone()).build();
+    let keys = RemoteJwks::discover(issuer.issuer()).fetch(issuer.fetcher());
+    let gate = Gate::of(issuer, clock, keys);
+    gate.show(&gate.token()).await.unwrap();
+}
+
+#[tokio::test]
+async fn metadata_of_another_issuer_is_dropped_whole() {
+    let clock = ManualClock::at(UnixTime::from_secs(1_795_262_400));
+    let issuer = AuthorizationServer::builder()
+        .with_clock(clock.clone())
+        .build();
+    let document = format!(
+        r#"{{"issuer":"https://other.example","jwks_uri":"{}"}}"#,
+        issuer.jwks_uri()
+    );
+    for endpoint in [Endpoint::OauthMetadata, Endpoint::OpenidConfiguration] {
+        issuer.trouble(endpoint, Trouble::Body(document.clone()));
+    }
+    let keys = RemoteJwks::discover(issuer.issuer()).fetch(issuer.fetcher());
+    let gate = Gate::of(issuer, clock, keys);
+    let error = gate.show_and_wait(&gate.token()).await.unwrap_err();
+    assert_eq!(error.reason(), Reason::KeysUnavailable);
+    assert!(
+        error
+            .to_string()
+            .contains("issuer is \"https://other.example\""),
+        "{error}"
+    );
+    assert_eq!(gate.fetches(), 0);
+}
+
+#[tokio::test]
+async fn an_rsa_key_without_alg_is_used_with_one_algorithm_alone() {
+    let clock = ManualClock::at(UnixTime::from_secs(1_795_262_400));
+    let issuer = AuthorizationServer::builder()
+        .with_clock(clock.clone())
+        .build();
+    issuer.token().algorithm(Algorithm::PS256).mint();
+    let mut jwks = issuer.jwks();
+    for key in jwks["keys"].as_array_mut().unwrap() {
+        key.as_object_mut().unwrap().remove("alg");
+    }
+    issuer.trouble(Endpoint::Jwks, Trouble::Body(jwks.to_string()));
+    let token = issuer.token().algorithm(Algorithm::PS256).mint();
+    let gate = |algorithms: Vec<Algorithm>| {
+        let keys = RemoteJwks::at(&issuer.jwks_uri())
+            .fetch(issuer.fetcher())
+            .build()
+            .unwrap();
+        let jwt = JwtVerifier::builder(issuer.issuer(), AUDIENCE)
+            .algorithms(algorithms)
+            .keys(keys);
+        issuer
+            .resource_server()
+            .verifier(jwt.build().unwrap())
+            .build()
+            .unwrap()
+    };
+    let error = show(&gate(Algorithm::ASYMMETRIC.into()), &token)
+        .await
+        .unwrap_err();
+    assert_eq!(error.reason(), Reason::Algorithm);
+    assert!(
+        error
+            .to_string()
+            .contains("token is signed with PS256, wanted RS256"),
+        "{error}"
+    );
+    show(&gate(vec![Algorithm::PS256, Algorithm::RS256]), &token)
+        .await
+        .unwrap();
+}
+
+#[test]
+fn key_sources_that_cannot_be() {
+    let issuer = AuthorizationServer::new();
+    let refused = |keys: portcullis::RemoteJwksBuilder| {
+        keys.fetch(issuer.fetcher())
+            .build()
+            .unwrap_err()
+            .to_string()
+    };
+    assert_eq!(
+        refused(RemoteJwks::at("http://as.example/jwks")),
+        "jwks_uri is \"http://as.example/jwks\", wanted an https URL (http only on loopback) \
+         without user, query and fragment"
+    );
+    assert!(refused(RemoteJwks::discover("as.example")).starts_with("issuer is \"as.example\""));
+    let keys = || RemoteJwks::at("https://as.example/jwks");
+    assert_eq!(
+        refused(keys().lifetime(Duration::from_secs(1))),
+        "lifetime is 1000 ms, wanted at least 10000 ms"
+    );
+    assert_eq!(
+        refused(keys().refresh_interval(Duration::ZERO)),
+        "refresh_interval is 0 ms, wanted at least 1000 ms"
+    );
+}
+
+#[tokio::test]
+async fn clones_share_one_engine() {
+    let clock = ManualClock::at(UnixTime::from_secs(1_795_262_400));
+    let issuer = AuthorizationServer::builder()
+        .with_clock(clock.clone())
+        .build();
+    let keys = RemoteJwks::at(&issuer.jwks_uri())
+        .fetch(issuer.fetcher())
+        .build()
+        .unwrap();
+    let gate = |audience: &str| {
+        let jwt = JwtVerifier::builder(issuer.issuer(), audience).keys(keys.clone());
+        issuer
+            .resource_server()
+            .verifier(jwt.build().unwrap())
+            .build()
+            .unwrap()
+    };
+    let (one, other) = (
+        gate("https://one.example/"),
+        Arc::new(gate("https://other.example/")),
+    );
+    show(
+        &one,
+        &issuer.token().audience("https://one.example/").mint(),
+    )
+    .await
+    .unwrap();
+    show(
+        &other,
+        &issuer.token().audience("https://other.example/").mint(),
+    )
+    .await
+    .unwrap();
+    assert_eq!(issuer.asked(Endpoint::Jwks), 1);
+}
