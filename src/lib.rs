@@ -1,6 +1,114 @@
 //! tower middleware and axum extractors for OAuth resource servers.
+//!
+//! An API that accepts access tokens is a *resource server*. This crate is its gate: it takes the
+//! credential from a request, proves it, and hands handlers typed facts. What follows reads from
+//! the first token to operation; every item of the crate says the rest.
+//!
+//! # Hello world
+//!
+//! A gate needs an issuer, an audience, and a place in your stack.
+//!
+//! ```no_run
+//! # #[cfg(all(feature = "axum", feature = "jwt", feature = "reqwest"))] {
+//! use axum::{Router, routing::get};
+//! use portcullis::{AccessToken, JwtVerifier, ResourceServer};
+//!
+//! async fn me(token: AccessToken) -> String {
+//!     format!("hello {}", token.principal())
+//! }
+//!
+//! // The issuer's keys are found through its metadata, when the first token comes.
+//! let jwt = JwtVerifier::builder("https://as.example", "https://api.example.com/").build()?;
+//! let server = ResourceServer::builder().verifier(jwt).build()?;
+//! let app: Router = Router::new().route("/me", get(me)).layer(server.layer());
+//! # }
+//! # Ok::<(), portcullis::ConfigError>(())
+//! ```
+//!
+//! A request without a token is answered 401 with a bare challenge; with a bad one, 401 and
+//! `invalid_token`; with two credentials, 400; while the issuer cannot be reached and its keys are
+//! not at hand, 503 with `Retry-After`. Handlers run only with a proven token.
+//!
+//! No axum? [`ResourceServer::authenticate`] takes the [`Parts`](http::request::Parts) of any
+//! request, and [`ResourceServer::answer`] words a refusal.
+//!
+//! # Scopes
+//!
+//! Declare the scopes of your API once with [`scopes!`]; each becomes a type. `RequireScope<R>`
+//! demands it in a handler's arguments, [`RequireScopeLayer`] around a route, and
+//! [`AccessToken::require`] anywhere. A tuple demands all, [`AnyOf`] any; a [`Requirement`] of your
+//! own demands whatever you write. A refusal is a 403 that names *all* scopes of the operation, so
+//! that a client can ask for them at once.
+//!
+//! Scopes are exact words. `permissions` are kept apart ([`AccessToken::permissions`]) and never
+//! become scopes by themselves.
+//!
+//! # Opaque tokens, and other carriers
+//!
+//! `IntrospectionVerifier` asks the issuer about a token (RFC 7662), `LookupVerifier` a store of
+//! your own, a [`Verifier`] whomever you like. [`Carrier`] says where credentials may sit, and
+//! [`ResourceServerBuilder::route`] sends each to its verifier by its looks:
+//!
+//! ```
+//! # #[cfg(all(feature = "jwt", feature = "introspection"))]
+//! # fn set_up(
+//! #     jwt: portcullis::JwtVerifier,
+//! #     introspection: portcullis::IntrospectionVerifier,
+//! #     sessions: portcullis::LookupVerifier,
+//! # ) -> Result<(), portcullis::ConfigError> {
+//! use portcullis::{Carrier, ResourceServer, When};
+//!
+//! let server = ResourceServer::builder()
+//!     .carrier(Carrier::bearer())
+//!     .carrier(Carrier::header("App-Token")?)
+//!     .route(When::header("App-Token"), sessions)
+//!     .route(When::jwt(), jwt)
+//!     .route(When::opaque(), introspection)
+//!     .build()?;
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # Kinds
+//!
+//! A server that accepts several kinds of tokens (a person's, a client's, one for a single
+//! interview) declares them as [`Kinds`]: named rule sets, of which exactly one must match a proven
+//! token (RFC 8725 §3.12). Handlers demand one with `Token<K>`.
+//!
+//! # Resources
+//!
+//! A scope says what kind of thing a token may do, not to which thing. [`Permits`] is that policy,
+//! in one sentence and free of HTTP; `Permitted<T, E>` asks it and hands out the resource only if
+//! the answer is yes.
+//!
+//! # Operation
+//!
+//! - **Start.** Building a gate fetches nothing and cannot fail for a network. The first request,
+//!   or [`ResourceServer::ready`], brings the keys.
+//! - **Keys** live ten minutes and are refreshed in the background before that; a request whose key
+//!   is known never waits. A token with an unknown `kid` causes one fetch for all such tokens, at
+//!   most every 5 seconds, and waits at most 2 seconds.
+//! - **Outage.** Known keys serve for an hour past their lifetime, then the answer is 503. An
+//!   outage is never a 401: every client would throw its session away.
+//! - **Withdrawal.** A key missing from a newly fetched set ends its tokens at once, remembered
+//!   ones included.
+//! - **Revocation** of an opaque token is seen within 30 seconds, or at once after
+//!   [`ResourceServer::forget`].
+//! - **Logs** go to `tracing`: refusals at `debug` with their [`Reason::label`], outages at `warn`,
+//!   a missing layer at `error`. No token is ever in them.
+//! - **Order of layers.** tower-http's `CorsLayer` outside, then [`ResourceServer::layer`], then
+//!   [`RequireScopeLayer`], then the handler. With `Router::layer` the layer added last is the
+//!   outermost.
+//! - **Tests.** The feature `testing` brings `testing::AuthorizationServer`, which mints good and
+//!   broken tokens on a clock turned by hand, and `ResourceServer::with_claims`, which needs no
+//!   token at all.
 #![forbid(unsafe_code)]
 #![cfg_attr(docsrs, feature(doc_cfg))]
+
+/// The hello world of the README, compiled.
+#[cfg(all(doctest, feature = "axum", feature = "jwt", feature = "reqwest"))]
+#[doc = include_str!("../README.md")]
+struct Readme;
 
 mod algorithm;
 mod challenge;

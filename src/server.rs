@@ -170,7 +170,7 @@ impl ResourceServer {
         self.0.prove(&credential).await.map(Some)
     }
 
-    /// Leaves the outcome in the request, and logs a refusal.
+    /// Leaves the outcome in the request.
     pub(crate) fn settle(
         &self,
         parts: &mut Parts,
