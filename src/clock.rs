@@ -60,7 +60,7 @@ impl UnixTime {
         // `as` saturates, so 1e300 becomes the latest moment, and rounds towards zero.
         seconds
             .is_finite()
-            .then(|| UnixTime((seconds * 1000.0) as i64))
+            .then_some(UnixTime((seconds * 1000.0) as i64))
     }
 }
 

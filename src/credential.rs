@@ -98,10 +98,6 @@ impl Carrier {
         }
     }
 
-    pub(crate) fn is_query(&self) -> bool {
-        matches!(self.0, Place::WebSocketQuery(_))
-    }
-
     /// Finds the one credential of a request.
     ///
     /// `Ok(None)` means that none of `carriers` was used. Tokens longer than `limit` bytes are
@@ -366,8 +362,8 @@ fn query<'a>(
     Ok(Some(token))
 }
 
-/// `GET` with `Upgrade: websocket` (RFC 6455 §4.1), or HTTP/2's extended CONNECT (RFC 8441 §4),
-/// which `hyper` shows as `CONNECT` with a `:protocol` in the extensions.
+/// `GET` with `Upgrade: websocket` (RFC 6455 §4.1), or the extended CONNECT of HTTP/2 and later
+/// (RFC 8441 §4).
 fn is_websocket_handshake(parts: &Parts) -> bool {
     let upgrades = parts.headers.get_all(UPGRADE).iter().any(|value| {
         value
@@ -375,7 +371,8 @@ fn is_websocket_handshake(parts: &Parts) -> bool {
             .split(|byte| *byte == b',')
             .any(|word| word.trim_ascii().eq_ignore_ascii_case(b"websocket"))
     });
-    (parts.method == Method::GET && upgrades) || parts.method == Method::CONNECT
+    let extended = parts.method == Method::CONNECT && parts.version > http::Version::HTTP_11;
+    (parts.method == Method::GET && upgrades) || extended
 }
 
 fn check_length(place: &str, token: &[u8], limit: usize) -> Result<(), CredentialError> {

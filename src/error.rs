@@ -159,6 +159,13 @@ impl Error {
         }))
     }
 
+    /// Says that a token is needed and none was sent: 401 with a bare challenge. For callers of
+    /// [`ResourceServer::authenticate`](crate::ResourceServer::authenticate) that serve no
+    /// strangers.
+    pub fn missing_credential() -> Error {
+        Error::new(Reason::NoCredential, "request carries no credential")
+    }
+
     /// Refuses a credential: 401 `invalid_token`. For verifiers of your own.
     pub fn invalid_token(sentence: impl Into<Cow<'static, str>>) -> Error {
         Error::new(Reason::Refused, sentence)

@@ -80,7 +80,7 @@ impl<'de, F: FnMut(Cow<'de, str>, Json<'de>)> Visitor<'de> for Members<F> {
     fn visit_map<A: MapAccess<'de>>(mut self, mut map: A) -> Result<(), A::Error> {
         let mut names = Names::default();
         while let Some(name) = map.next_key_seed(Text)? {
-            names.add(&name)?;
+            names.add(name.clone())?;
             let value = map.next_value_seed(Value { depth: DEPTH - 1 })?;
             (self.0)(name, value);
         }
@@ -99,13 +99,13 @@ impl<'a> Names<'a> {
     /// Past so many names a linear search would let a hostile object cost quadratic time.
     const FEW: usize = 24;
 
-    fn add<E: de::Error>(&mut self, name: &Cow<'a, str>) -> Result<(), E> {
+    fn add<E: de::Error>(&mut self, name: Cow<'a, str>) -> Result<(), E> {
         let repeated = if self.few.len() < Self::FEW {
-            let repeated = self.few.contains(name);
-            self.few.push(name.clone());
+            let repeated = self.few.contains(&name);
+            self.few.push(name);
             repeated
         } else {
-            self.few.contains(name) || !self.many.insert(name.clone())
+            self.few.contains(&name) || !self.many.insert(name)
         };
         if repeated {
             return Err(E::custom("a member is repeated"));
@@ -213,7 +213,7 @@ impl<'de> Visitor<'de> for Value {
         let mut names = Names::default();
         let mut number = None;
         while let Some(name) = map.next_key_seed(Text)? {
-            names.add(&name)?;
+            names.add(name.clone())?;
             let value = map.next_value_seed(self.inner()?)?;
             if name == BIG_NUMBER
                 && let Json::String(digits) = value

@@ -20,6 +20,8 @@ use crate::verify::{ErasedVerifier, Moment, Verifier};
 
 #[cfg(feature = "cache")]
 use crate::verdict::Verdicts;
+#[cfg(feature = "cache")]
+use crate::verify::VerdictLifetime;
 
 /// An OAuth resource server's gate: finds the credential of a request, proves it, and words the
 /// refusals. Cloning is cheap; clones share keys and verdicts.
@@ -48,6 +50,7 @@ struct Inner {
     answers: Answers,
     limit: usize,
     preflight: bool,
+    guard_caches: bool,
     #[cfg(feature = "cache")]
     verdicts: Arc<Verdicts>,
 }
@@ -130,7 +133,7 @@ impl ResourceServer {
         let Some(verdict) = verifier.verify_now(&credential, &moment) else {
             return Ok(Seen::Ask);
         };
-        let outcome = server.conclude(verdict, &credential, &**verifier, &moment);
+        let outcome = server.conclude(verdict, &credential, verifier, &moment);
         #[cfg(feature = "cache")]
         server
             .verdicts
@@ -152,11 +155,11 @@ impl ResourceServer {
             async move {
                 let credential = Credential::new(&token, &carrier);
                 let outcome = server.prove(&credential).await;
-                let lifetime = server.verifier_for(&credential)?.lifetime();
-                server
-                    .verdicts
-                    .keep(digest, &outcome, lifetime, server.clock.now());
-                outcome
+                let lifetime = server.verifier_for(&credential).map_or_else(
+                    |_| VerdictLifetime::default(),
+                    |verifier| verifier.lifetime(),
+                );
+                (outcome, lifetime, server.clock.now())
             }
         });
         outcome.await.map(Some)
@@ -196,7 +199,8 @@ impl ResourceServer {
     }
 
     /// Forgets what was proven about a credential; the next request that shows it is verified
-    /// anew. For a logout or a revocation this server takes part in.
+    /// anew. For a logout or a revocation this server takes part in. The same token in another
+    /// carrier is another credential.
     pub fn forget(&self, credential: &Credential<'_>) {
         #[cfg(feature = "cache")]
         self.0.verdicts.forget(&Verdicts::digest(credential));
@@ -235,27 +239,28 @@ impl ResourceServer {
             && parts.headers.contains_key(ACCESS_CONTROL_REQUEST_METHOD)
     }
 
-    /// Whether some carrier may put the token into the URL.
-    pub(crate) fn reads_query(&self) -> bool {
-        self.0.carriers.iter().any(Carrier::is_query)
+    /// Whether some credential may sit where HTTP caches do not look for one.
+    pub(crate) fn must_guard_caches(&self) -> bool {
+        self.0.guard_caches
     }
 }
 
-/// One line per refusal. What the operator must mend is an error, what a client did is not.
+/// One line per refusal. What the operator must mend is louder than what a client did; that keys
+/// cannot be had, the engine that fetches them has said already, once per attempt.
 fn log(error: &Error) {
     let reason = error.reason().label();
     match error.reason() {
         Reason::MissingLayer => tracing::error!(reason, "{error}"),
-        Reason::KeysUnavailable | Reason::LookupUnavailable => tracing::warn!(reason, "{error}"),
+        Reason::LookupUnavailable => tracing::warn!(reason, "{error}"),
         _ => tracing::debug!(reason, "{error}"),
     }
 }
 
 impl Inner {
-    fn verifier_for(&self, credential: &Credential<'_>) -> Result<&Box<dyn ErasedVerifier>, Error> {
+    fn verifier_for(&self, credential: &Credential<'_>) -> Result<&dyn ErasedVerifier, Error> {
         let mut routes = self.routes.iter();
         match routes.find(|(when, _)| when.matches(credential)) {
-            Some((_, verifier)) => Ok(verifier),
+            Some((_, verifier)) => Ok(&**verifier),
             None => Err(Error::new(
                 Reason::Unrecognized,
                 "no verifier of this server is for such a credential",
@@ -269,7 +274,7 @@ impl Inner {
         let verdict = verifier.verify(credential, &moment).await;
         // The answer may have taken seconds.
         let moment = Moment::of(&self.clock);
-        self.conclude(verdict, credential, &**verifier, &moment)
+        self.conclude(verdict, credential, verifier, &moment)
     }
 
     /// Decides the kind and how long the verdict stands.
@@ -466,7 +471,12 @@ impl ResourceServerBuilder {
                 "credential limit is 0, wanted at least 1 byte",
             ));
         }
+        let guard_caches = self
+            .carriers
+            .iter()
+            .any(|carrier| *carrier != Carrier::bearer());
         Ok(ResourceServer(Arc::new(Inner {
+            guard_caches,
             carriers: self.carriers,
             routes: self.routes,
             kinds: self.kinds,

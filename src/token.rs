@@ -50,6 +50,7 @@ pub struct Verified {
     scopes: Scopes,
     permissions: Scopes,
     typ: Option<Box<str>>,
+    issuer: Option<Box<str>>,
     leeway: Duration,
     lease: Option<Lease>,
 }
@@ -62,6 +63,7 @@ impl Verified {
             permissions: claims.permissions(),
             claims,
             typ: None,
+            issuer: None,
             leeway: Duration::ZERO,
             lease: None,
         }
@@ -71,6 +73,13 @@ impl Verified {
     #[must_use]
     pub fn with_typ(mut self, typ: &str) -> Verified {
         self.typ = Some(typ.into());
+        self
+    }
+
+    /// Notes who issued the token, for claims that do not say so themselves.
+    #[must_use]
+    pub fn with_issuer(mut self, issuer: &str) -> Verified {
+        self.issuer = Some(issuer.into());
         self
     }
 
@@ -190,9 +199,10 @@ impl AccessToken {
         }
     }
 
-    /// `iss`: who issued the token.
+    /// `iss`: who issued the token. For an introspected token without `iss`, the issuer its
+    /// verifier was told.
     pub fn issuer(&self) -> Option<&str> {
-        self.claims().issuer()
+        self.claims().issuer().or(self.0.verified.issuer.as_deref())
     }
 
     /// `aud`: for whom the token is meant.
@@ -387,7 +397,7 @@ impl Presence {
         presence
             .token
             .as_ref()
-            .ok_or_else(|| Error::new(Reason::NoCredential, "request carries no credential"))
+            .ok_or_else(Error::missing_credential)
     }
 }
 

@@ -6,7 +6,7 @@
 
 use std::collections::HashMap;
 use std::future::Future;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use aws_lc_rs::digest::{Context, SHA256};
@@ -28,8 +28,11 @@ pub(crate) struct Verdicts {
     accepted: Cache<Digest, AccessToken>,
     /// Apart, so that a flood of bad tokens evicts no good one.
     refused: Cache<Digest, Refusal>,
-    flights: Mutex<HashMap<Digest, watch::Receiver<Option<Outcome>>>>,
+    flights: Mutex<HashMap<Digest, Flight>>,
 }
+
+/// A verification under way: whoever waits for it holds a clone.
+type Flight = watch::Receiver<Option<Outcome>>;
 
 #[derive(Clone)]
 struct Refusal {
@@ -103,7 +106,10 @@ impl Verdicts {
         }
     }
 
+    /// Forgets what is known, and what a verification under way is about to find out.
     pub(crate) fn forget(&self, digest: &Digest) {
+        let mut flights = self.flights();
+        flights.remove(digest);
         self.accepted.invalidate(digest);
         self.refused.invalidate(digest);
     }
@@ -116,33 +122,34 @@ impl Verdicts {
         start: impl FnOnce() -> F,
     ) -> Outcome
     where
-        F: Future<Output = Outcome> + Send + 'static,
+        F: Future<Output = (Outcome, VerdictLifetime, UnixTime)> + Send + 'static,
     {
         let Ok(runtime) = tokio::runtime::Handle::try_current() else {
-            return start().await;
+            let (outcome, lifetime, now) = start().await;
+            self.keep(digest, &outcome, lifetime, now);
+            return outcome;
         };
-        let mut landing = {
-            let mut flights = self.flights.lock().unwrap_or_else(PoisonError::into_inner);
-            flights
-                .entry(digest)
-                .or_insert_with(|| {
-                    let (land, landing) = watch::channel(None);
-                    let flight = start();
-                    let entry = Entry {
-                        verdicts: self.clone(),
-                        digest,
-                    };
-                    drop(runtime.spawn(async move {
-                        let outcome = flight.await;
-                        // First out of the list, then land: who comes now finds the verdict in
-                        // the cache, or starts anew.
-                        drop(entry);
-                        land.send_replace(Some(outcome));
-                    }));
-                    landing
-                })
-                .clone()
-        };
+        let mut landing = self
+            .flights()
+            .entry(digest)
+            .or_insert_with(|| {
+                let (land, landing) = watch::channel(None);
+                let flight = start();
+                let place = Place {
+                    verdicts: self.clone(),
+                    digest,
+                    flight: landing.clone(),
+                };
+                drop(runtime.spawn(async move {
+                    let (outcome, lifetime, now) = flight.await;
+                    // First into the cache and off the list, then land: who comes now finds the
+                    // verdict, or starts anew.
+                    place.leave(|verdicts| verdicts.keep(digest, &outcome, lifetime, now));
+                    land.send_replace(Some(outcome));
+                }));
+                landing
+            })
+            .clone();
         match landing.wait_for(Option::is_some).await.as_deref() {
             Ok(Some(outcome)) => outcome.clone(),
             // The flight was dropped: a verifier panicked, or the runtime shuts down.
@@ -152,21 +159,36 @@ impl Verdicts {
             )),
         }
     }
+
+    /// Held for a few instructions, and never on the way of a verdict that is known.
+    fn flights(&self) -> MutexGuard<'_, HashMap<Digest, Flight>> {
+        self.flights.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 /// A flight's place in the list, given up however the flight ends.
-struct Entry {
+struct Place {
     verdicts: Arc<Verdicts>,
     digest: Digest,
+    flight: Flight,
 }
 
-impl Drop for Entry {
+impl Place {
+    /// Leaves the list, and does `last` before anybody can see that; unless the credential was
+    /// forgotten meanwhile, for then what was found out is no longer wanted.
+    fn leave(&self, last: impl FnOnce(&Verdicts)) {
+        let mut flights = self.verdicts.flights();
+        let listed = flights.get(&self.digest);
+        if listed.is_some_and(|flight| flight.same_channel(&self.flight)) {
+            last(&self.verdicts);
+            flights.remove(&self.digest);
+        }
+    }
+}
+
+impl Drop for Place {
     fn drop(&mut self) {
-        let flights = &self.verdicts.flights;
-        flights
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .remove(&self.digest);
+        self.leave(|_| {});
     }
 }
 
@@ -237,5 +259,23 @@ mod tests {
             .await;
         assert_eq!(outcome.unwrap_err().kind(), ErrorKind::Unavailable);
         assert!(verdicts.flights.lock().unwrap().is_empty());
+    }
+
+    #[tokio::test]
+    async fn what_is_forgotten_during_its_flight_stays_forgotten() {
+        let verdicts = Arc::new(Verdicts::new(100));
+        let key = digest("a", &Carrier::bearer());
+        let (let_land, may_land) = tokio::sync::oneshot::channel::<()>();
+        let flight = verdicts.one_flight(key, || async move {
+            may_land.await.unwrap();
+            (accepted(UnixTime::MAX), LIFETIME, NOW)
+        });
+        let logout = async {
+            verdicts.forget(&key);
+            let_land.send(()).unwrap();
+        };
+        let (outcome, ()) = tokio::join!(flight, logout);
+        outcome.expect("who asked before the logout gets what was true then");
+        assert!(verdicts.recall(&key, NOW).is_none());
     }
 }

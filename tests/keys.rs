@@ -1,4 +1,6 @@
 //! Keys over time: rotation, withdrawal, outage, flood. All on a clock turned by hand.
+// A test says what must be there by taking it.
+#![allow(clippy::unwrap_used)]
 
 use std::sync::Arc;
 use std::time::Duration;

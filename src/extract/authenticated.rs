@@ -7,7 +7,7 @@ use axum_core::extract::{FromRef, FromRequestParts};
 use http::request::Parts;
 
 use super::Rejection;
-use crate::error::{Error, Reason};
+use crate::error::Error;
 use crate::server::ResourceServer;
 use crate::token::{AccessToken, FromToken};
 
@@ -56,10 +56,7 @@ where
         let server = ResourceServer::from_ref(state);
         let made = match server.authenticate(parts).await {
             Ok(Some(token)) => T::from_token(&token),
-            Ok(None) => Err(Error::new(
-                Reason::NoCredential,
-                "request carries no credential",
-            )),
+            Ok(None) => Err(Error::missing_credential()),
             Err(error) => Err(error),
         };
         made.map(Authenticated)

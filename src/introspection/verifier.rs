@@ -120,8 +120,9 @@ impl IntrospectionVerifierBuilder {
         self
     }
 
-    /// The issuer's identifier. If the answer holds an `iss`, it must be identical; and a
-    /// `private_key_jwt` assertion is addressed to it instead of the endpoint. Default: none.
+    /// The issuer's identifier. If the answer holds an `iss`, it must be identical; if not, this is
+    /// what [`AccessToken::issuer`](crate::AccessToken::issuer) says. A `private_key_jwt` assertion
+    /// is addressed to it instead of the endpoint. Default: none.
     pub fn issuer(mut self, issuer: &str) -> IntrospectionVerifierBuilder {
         self.rules.issuer = Some(issuer.into());
         self
@@ -209,7 +210,11 @@ impl Verifier for IntrospectionVerifier {
         // The answer may have taken seconds.
         judge_answer(&claims)?;
         self.rules.judge(&claims, moment.clock().now())?;
-        Ok(Verified::new(claims).with_leeway(self.rules.leeway))
+        let verified = Verified::new(claims).with_leeway(self.rules.leeway);
+        Ok(match &self.rules.issuer {
+            Some(issuer) => verified.with_issuer(issuer),
+            None => verified,
+        })
     }
 
     fn lifetime(&self) -> VerdictLifetime {

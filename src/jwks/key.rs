@@ -18,7 +18,7 @@ use crate::token::Lease;
 /// What a signature is checked with: a parsed key and its one algorithm.
 pub(crate) enum Prepared {
     Public(ParsedPublicKey),
-    Secret(hmac::Key),
+    Secret(Box<hmac::Key>),
 }
 
 impl Prepared {

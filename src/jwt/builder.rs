@@ -177,7 +177,7 @@ impl JwtVerifierBuilder {
                         "algorithms are named beside a secret, wanted {algorithm} alone"
                     )));
                 }
-                let secret = Arc::new(Prepared::Secret(hmac_key(algorithm, &secret)?));
+                let secret = Arc::new(Prepared::Secret(Box::new(hmac_key(algorithm, &secret)?)));
                 (vec![algorithm], Source::Secret(algorithm, secret))
             }
             (None, keys) => {

@@ -10,7 +10,7 @@ use pin_project_lite::pin_project;
 use tower_layer::Layer;
 use tower_service::Service;
 
-use crate::error::{Error, Reason};
+use crate::error::Error;
 use crate::server::{ResourceServer, Seen};
 #[cfg(feature = "testing")]
 use crate::token::AccessToken;
@@ -171,10 +171,7 @@ impl AuthenticateLayer {
         if proven? || matches!(self.admits, Admits::Strangers) {
             return Ok(());
         }
-        Err(Error::new(
-            Reason::NoCredential,
-            "request carries no credential",
-        ))
+        Err(Error::missing_credential())
     }
 }
 
@@ -253,9 +250,11 @@ impl<S: Service<Request<B>>, B> std::fmt::Debug for ResponseFuture<S, B> {
     }
 }
 
-/// RFC 6750 §2.3: what was asked for with a token in the URL must not enter a shared cache.
+/// Shared caches keep answers to requests with `Authorization` to themselves (RFC 9111 §3.5), and
+/// know of no other credential: an answer to an `App-Token`, or to a token in the URL (RFC 6750
+/// §2.3), must say so itself.
 fn keep_private<R>(server: &ResourceServer, mut response: Response<R>) -> Response<R> {
-    if server.reads_query() {
+    if server.must_guard_caches() {
         let private = HeaderValue::from_static("private");
         response
             .headers_mut()

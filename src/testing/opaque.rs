@@ -78,14 +78,16 @@ impl OpaqueBuilder {
     pub fn mint(&self) -> String {
         let mut answer = default_claims(&self.server, self.lifetime);
         answer.insert("active".to_owned(), json!(true));
+        answer.insert("token_type".to_owned(), json!("Bearer"));
+        let mut answer = self.claims.apply(answer);
         if self.refresh {
+            // Whatever was asked for: this is how real servers tell the two apart.
             answer.remove("aud");
-        } else {
-            answer.insert("token_type".to_owned(), json!("Bearer"));
+            answer.remove("token_type");
         }
         let token = format!("{}{}", self.prefix, random_text(32));
         let issued = Issued {
-            answer: self.claims.apply(answer),
+            answer,
             response: self.response.clone(),
         };
         self.server.state().tokens.insert(token.clone(), issued);

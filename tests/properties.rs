@@ -1,0 +1,209 @@
+//! Properties of the grammars and parsers: no input makes the gate panic, leak or waver.
+// A test says what must be there by taking it.
+#![allow(clippy::unwrap_used)]
+
+use std::sync::LazyLock;
+
+use portcullis::testing::{AuthorizationServer, Endpoint, ManualClock, Trouble};
+use portcullis::{
+    AccessToken, Carrier, ClaimSet, ClientAuth, Error, ErrorKind, IntrospectionVerifier,
+    ResourceServer, Scope, Scopes, StaticJwks, UnixTime,
+};
+use proptest::prelude::*;
+
+const AUDIENCE: &str = "https://api.example.com/";
+
+struct World {
+    issuer: AuthorizationServer,
+    server: ResourceServer,
+    token: String,
+}
+
+static WORLD: LazyLock<World> = LazyLock::new(|| {
+    let clock = ManualClock::at(UnixTime::from_secs(1_795_262_400));
+    let issuer = AuthorizationServer::builder().with_clock(clock).build();
+    let token = issuer.token().subject("alice").scope("read:events").mint();
+    let keys = StaticJwks::from_json(&issuer.jwks().to_string()).unwrap();
+    let jwt = portcullis::JwtVerifier::builder(issuer.issuer(), AUDIENCE).keys(keys);
+    let server = issuer
+        .resource_server()
+        .carrier(Carrier::bearer())
+        .carrier(Carrier::header("App-Token").unwrap())
+        .verifier(jwt.build().unwrap())
+        .build()
+        .unwrap();
+    World {
+        issuer,
+        server,
+        token,
+    }
+});
+
+fn authenticate(
+    server: &ResourceServer,
+    name: &str,
+    value: &[u8],
+) -> Option<Result<Option<AccessToken>, Error>> {
+    let value = http::HeaderValue::from_bytes(value).ok()?;
+    let request = http::Request::get("/")
+        .header(name, value)
+        .body(())
+        .unwrap();
+    let (mut parts, ()) = request.into_parts();
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap();
+    Some(runtime.block_on(server.authenticate(&mut parts)))
+}
+
+/// `b64token` of RFC 6750 §2.1, written down a second time.
+fn is_b64token(text: &str) -> bool {
+    let body = text.trim_end_matches('=');
+    !body.is_empty()
+        && body
+            .chars()
+            .all(|c| c.is_ascii_alphanumeric() || "-._~+/".contains(c))
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn any_header_value_gets_an_answer_without_the_credential(
+        value in proptest::collection::vec(any::<u8>(), 0..200),
+        bearer in any::<bool>(),
+    ) {
+        let mut header = if bearer { b"Bearer ".to_vec() } else { Vec::new() };
+        header.extend(&value);
+        for name in ["authorization", "app-token"] {
+            let Some(outcome) = authenticate(&WORLD.server, name, &header) else { continue };
+            let error = match outcome {
+                Ok(proven) => { prop_assert!(proven.is_none()); continue }
+                Err(error) => error,
+            };
+            prop_assert!(matches!(error.kind(), ErrorKind::InvalidRequest | ErrorKind::InvalidToken));
+            let answer = WORLD.server.answer(&error);
+            prop_assert!(matches!(answer.status().as_u16(), 400 | 401));
+            if let Ok(text) = std::str::from_utf8(&value) && text.trim().len() > 8 {
+                let told = format!("{error} {error:?} {answer:?}");
+                prop_assert!(!told.contains(text.trim()), "{told}");
+            }
+        }
+    }
+
+    #[test]
+    fn bearer_takes_exactly_the_b64tokens(text in "[ -~]{1,40}") {
+        let header = format!("Bearer {text}");
+        let Some(outcome) = authenticate(&WORLD.server, "authorization", header.as_bytes()) else {
+            return Ok(());
+        };
+        // Further blanks belong to the separator.
+        let taken = is_b64token(text.trim_start_matches(' '));
+        let kind = outcome.map(|_| ()).map_err(|error| error.kind());
+        let wanted = if taken { ErrorKind::InvalidToken } else { ErrorKind::InvalidRequest };
+        prop_assert_eq!(kind, Err(wanted));
+    }
+
+    #[test]
+    fn one_changed_character_is_refused_or_changes_nothing(
+        place in 0usize..1_000,
+        character in "[A-Za-z0-9_.~=/+-]",
+    ) {
+        let mut token = WORLD.token.clone();
+        let place = place % token.len();
+        token.replace_range(place..=place, &character);
+        let header = format!("Bearer {token}");
+        let outcome = authenticate(&WORLD.server, "authorization", header.as_bytes()).unwrap();
+        match outcome {
+            Ok(proven) => {
+                prop_assert_eq!(&token, &WORLD.token);
+                let proven = proven.unwrap();
+                prop_assert_eq!(proven.subject(), Some("alice"));
+            }
+            Err(_) => prop_assert_ne!(&token, &WORLD.token),
+        }
+    }
+
+    #[test]
+    fn any_header_and_payload_that_the_issuer_signs_gets_an_answer(
+        header in r#"\{("[a-z]{1,4}":("[ -~]{0,6}"|[0-9]{1,3}|null|true|\[\]),?){0,4}\}"#,
+        payload in r#"\{("(iss|sub|aud|exp|nbf|iat|cnf|scope|x)":("[ !#-~]{0,6}"|-?[0-9]{1,12}|null|true|\[\]|\{\}),?){0,6}\}"#,
+    ) {
+        for token in [
+            WORLD.issuer.token().raw_header(&header).mint(),
+            WORLD.issuer.token().raw_payload(&payload).mint(),
+        ] {
+            let header = format!("Bearer {token}");
+            let outcome = authenticate(&WORLD.server, "authorization", header.as_bytes()).unwrap();
+            let error = outcome.map(|_| ()).unwrap_err();
+            prop_assert_eq!(error.kind(), ErrorKind::InvalidToken);
+            prop_assert!(!error.to_string().contains(&token));
+        }
+    }
+
+    #[test]
+    fn claims_read_as_serde_json_reads_them(
+        names in proptest::collection::vec("[a-z]{1,3}", 0..6),
+        text in "[ -~\u{e0}-\u{f0}]{0,12}",
+    ) {
+        let members: Vec<String> = names.iter()
+            .map(|name| format!("{:?}:{}", name, serde_json::to_string(&text).unwrap()))
+            .collect();
+        let json = format!("{{{}}}", members.join(","));
+        let mut distinct = names.clone();
+        distinct.sort();
+        distinct.dedup();
+        match ClaimSet::parse(json.as_str()) {
+            Ok(claims) => {
+                prop_assert_eq!(distinct.len(), names.len());
+                for name in &names {
+                    prop_assert_eq!(claims.get(name).and_then(|v| v.as_str()), Some(&*text));
+                }
+                if names.iter().any(|name| name == "sub") {
+                    prop_assert_eq!(claims.subject(), Some(&*text));
+                }
+            }
+            Err(_) => prop_assert!(distinct.len() < names.len() || names.contains(&"exp".into())
+                || names.contains(&"nbf".into()) || names.contains(&"iat".into())),
+        }
+    }
+
+    #[test]
+    fn no_document_makes_a_parser_panic(text in "[\\[\\]{}\":,a-z0-9. \\\\-]{0,200}") {
+        let _ = ClaimSet::parse(text.as_str());
+        let _ = StaticJwks::from_json(&text);
+        let _ = StaticJwks::from_pem(&text, portcullis::Algorithm::RS256);
+    }
+
+    #[test]
+    fn any_introspection_answer_is_a_token_a_refusal_or_an_outage(
+        body in r#"\{("(active|iss|sub|aud|exp|token_type|scope)":("[ !#-~]{0,6}"|-?[0-9]{1,12}|null|true|false|\[\]),?){0,5}\}"#,
+    ) {
+        let issuer = AuthorizationServer::new();
+        issuer.trouble(Endpoint::Introspection, Trouble::Body(body));
+        let verifier = IntrospectionVerifier::builder(
+            &issuer.introspection_endpoint(),
+            ClientAuth::post("gate", "secret"),
+            AUDIENCE,
+        );
+        let verifier = verifier.fetch(issuer.fetcher()).build().unwrap();
+        let server = ResourceServer::builder().verifier(verifier).build().unwrap();
+        let outcome = authenticate(&server, "authorization", b"Bearer opaque").unwrap();
+        let kind = outcome.map(|_| ()).unwrap_err().kind();
+        prop_assert!(matches!(kind, ErrorKind::InvalidToken | ErrorKind::Unavailable));
+    }
+
+    #[test]
+    fn scopes_behave_as_a_set_of_exact_words(
+        held in proptest::collection::vec("[!#-\\[\\]-~]{1,6}", 0..8),
+        asked in "[!#-\\[\\]-~]{1,6}",
+    ) {
+        let scopes: Scopes = held.join(" ").parse().unwrap();
+        let scope = Scope::new(asked.clone()).unwrap();
+        prop_assert_eq!(scopes.contains(&scope), held.contains(&asked));
+        for word in &held {
+            prop_assert!(scopes.contains(&Scope::new(word.clone()).unwrap()));
+        }
+    }
+}
