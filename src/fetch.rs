@@ -114,14 +114,14 @@ impl Fetcher {
         self
     }
 
-    /// The client of the feature `reqwest`.
+    /// The client of the feature `reqwest`, for `uri` and what it leads to.
     #[cfg(feature = "reqwest")]
-    pub(crate) fn default_client() -> Result<Fetcher, ConfigError> {
-        Ok(Fetcher::new(crate::fetch_reqwest::HttpFetch::new()?))
+    pub(crate) fn default_client(uri: &Uri) -> Result<Fetcher, ConfigError> {
+        Ok(Fetcher::new(crate::fetch_reqwest::HttpFetch::new(uri)?))
     }
 
     #[cfg(not(feature = "reqwest"))]
-    pub(crate) fn default_client() -> Result<Fetcher, ConfigError> {
+    pub(crate) fn default_client(_: &Uri) -> Result<Fetcher, ConfigError> {
         Err(ConfigError::new(
             "there is no HTTP client, wanted a Fetch of your own or the feature `reqwest`",
         ))

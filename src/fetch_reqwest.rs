@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use http::{Request, Response};
+use http::{Request, Response, Uri};
 
 use crate::error::ConfigError;
 use crate::fetch::{Fetch, FetchError};
@@ -15,20 +15,28 @@ pub(crate) struct HttpFetch {
 }
 
 impl HttpFetch {
+    /// Makes the client for `uri`. Only an https one needs the machine's certificates: an issuer
+    /// on loopback must work on a machine that has none.
+    ///
     /// # Errors
     ///
-    /// If the TLS set-up of this machine cannot be read.
-    pub(crate) fn new() -> Result<HttpFetch, ConfigError> {
-        let client = reqwest::Client::builder()
-            .redirect(reqwest::redirect::Policy::none())
-            .no_proxy()
-            .connect_timeout(Duration::from_secs(3))
-            .pool_idle_timeout(Duration::from_secs(60))
-            .user_agent(concat!("portcullis/", env!("CARGO_PKG_VERSION")))
-            .build()
-            .map_err(|error| {
-                ConfigError::new(format!("no HTTPS client can be made: {}", causes(&error)))
-            })?;
+    /// If they are needed and cannot be read.
+    pub(crate) fn new(uri: &Uri) -> Result<HttpFetch, ConfigError> {
+        let builder = || {
+            reqwest::Client::builder()
+                .redirect(reqwest::redirect::Policy::none())
+                .no_proxy()
+                .connect_timeout(Duration::from_secs(3))
+                .pool_idle_timeout(Duration::from_secs(60))
+                .user_agent(concat!("portcullis/", env!("CARGO_PKG_VERSION")))
+        };
+        let client = match builder().build() {
+            Err(_) if uri.scheme_str() == Some("http") => builder().tls_certs_only([]).build(),
+            built => built,
+        };
+        let client = client.map_err(|error| {
+            ConfigError::new(format!("no HTTPS client can be made: {}", causes(&error)))
+        })?;
         Ok(HttpFetch { client })
     }
 }

@@ -183,7 +183,7 @@ impl IntrospectionVerifierBuilder {
         self.rules.check()?;
         let fetcher = match self.fetcher {
             Some(fetcher) => fetcher,
-            None => Fetcher::default_client()?,
+            None => Fetcher::default_client(&endpoint)?,
         };
         Ok(IntrospectionVerifier {
             endpoint,

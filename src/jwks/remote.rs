@@ -167,6 +167,16 @@ impl fmt::Debug for RemoteJwks {
     }
 }
 
+impl Source {
+    /// What is asked first.
+    fn uri(&self) -> &Uri {
+        match self {
+            Source::At(uri) => uri,
+            Source::Discover { urls, .. } => &urls[0],
+        }
+    }
+}
+
 impl fmt::Display for Source {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -253,7 +263,7 @@ impl RemoteJwksBuilder {
         at_least("deadline", self.deadline, 1)?;
         let fetcher = match self.fetcher {
             Some(fetcher) => fetcher,
-            None => Fetcher::default_client()?,
+            None => Fetcher::default_client(source.uri())?,
         };
         Ok(RemoteJwks(Arc::new(Shared {
             fetcher: fetcher.with_limits(self.deadline, self.max_bytes),
