@@ -43,8 +43,6 @@ pub struct ClaimSet {
     iat: Option<UnixTime>,
     jti: Option<Text>,
     client_id: Option<Text>,
-    token_type: Option<Text>,
-    active: bool,
     scope: Option<Scopes>,
     scp: Option<Scopes>,
     permissions: Scopes,
@@ -62,6 +60,14 @@ enum Text {
 enum Sub {
     Text(Text),
     Number(Box<str>),
+}
+
+/// What a `null` member is.
+#[derive(Clone, Copy, PartialEq)]
+enum Nulls {
+    /// A member of a wrong type: a token's issuer has no reason to write it.
+    Odd,
+    Absent,
 }
 
 /// Claims whose presence matters, not their value.
@@ -84,13 +90,25 @@ impl ClaimSet {
     /// levels, is larger than 4 GiB, or gives one of `iss`, `sub`, `aud`, `exp`, `nbf`, `iat`,
     /// `scope`, `scp`, `permissions` a type it may not have.
     pub fn parse(json: impl Into<Box<str>>) -> Result<ClaimSet, ClaimError> {
-        let json: Box<str> = json.into();
+        ClaimSet::parse_with(json.into(), Nulls::Odd)
+    }
+
+    /// Reads claims of an answer whose writer may write `null` for what it does not know.
+    pub(crate) fn parse_answer(json: impl Into<Box<str>>) -> Result<ClaimSet, ClaimError> {
+        ClaimSet::parse_with(json.into(), Nulls::Absent)
+    }
+
+    fn parse_with(json: Box<str>, nulls: Nulls) -> Result<ClaimSet, ClaimError> {
         if u32::try_from(json.len()).is_err() {
             return Err(ClaimError(Fault::TooLarge));
         }
         let mut read = Reader::new(&json);
-        json::members(&json, |name, value| read.member(&name, value))
-            .map_err(|error| ClaimError(Fault::Json(error.to_string())))?;
+        json::members(&json, |name, value| {
+            if nulls == Nulls::Odd || value != Json::Null {
+                read.member(&name, value);
+            }
+        })
+        .map_err(|error| ClaimError(Fault::Json(error.to_string())))?;
         if let Some(fault) = read.fault {
             return Err(ClaimError(fault));
         }
@@ -99,7 +117,7 @@ impl ClaimSet {
     }
 
     /// Takes claims from anything serde can write as a JSON object, such as `json!({..})` or a
-    /// struct of your own.
+    /// struct of your own. `null`, as serde writes `None`, reads as absent.
     ///
     /// # Errors
     ///
@@ -107,7 +125,7 @@ impl ClaimSet {
     pub fn from_serialize(value: &impl Serialize) -> Result<ClaimSet, ClaimError> {
         let json = serde_json::to_string(value)
             .map_err(|error| ClaimError(Fault::Json(error.to_string())))?;
-        ClaimSet::parse(json)
+        ClaimSet::parse_answer(json)
     }
 
     /// `iss`: who issued the token.
@@ -193,17 +211,6 @@ impl ClaimSet {
         &self.json
     }
 
-    /// Whether `active` is the boolean `true` (RFC 7662 §2.2); a string is not.
-    #[cfg_attr(not(feature = "introspection"), allow(dead_code))]
-    pub(crate) fn is_active(&self) -> bool {
-        self.active
-    }
-
-    #[cfg_attr(not(feature = "introspection"), allow(dead_code))]
-    pub(crate) fn token_type(&self) -> Option<&str> {
-        self.token_type.as_ref().map(|text| self.text(text))
-    }
-
     #[cfg_attr(not(any(feature = "jwt", feature = "introspection")), allow(dead_code))]
     pub(crate) fn subject_is_number(&self) -> bool {
         matches!(self.sub, Some(Sub::Number(_)))
@@ -252,7 +259,7 @@ impl fmt::Debug for ClaimSet {
 impl Clone for ClaimSet {
     fn clone(&self) -> ClaimSet {
         // The text was read once already, so reading it again cannot fail.
-        ClaimSet::parse(self.json.clone()).unwrap_or_else(|_| ClaimSet::empty())
+        ClaimSet::parse_answer(self.json.clone()).unwrap_or_else(|_| ClaimSet::empty())
     }
 }
 
@@ -341,8 +348,6 @@ impl ClaimSet {
             iat: None,
             jti: None,
             client_id: None,
-            token_type: None,
-            active: false,
             scope: None,
             scp: None,
             permissions: Scopes::default(),
@@ -379,8 +384,6 @@ impl Reader {
             "iat" => self.claims.iat = self.date("iat", value),
             "jti" => self.claims.jti = self.optional_string(value),
             "client_id" => self.claims.client_id = self.optional_string(value),
-            "token_type" => self.claims.token_type = self.optional_string(value),
-            "active" => self.claims.active = value == Json::Bool(true),
             "scope" => self.claims.scope = self.words("scope", value, true),
             "scp" => self.claims.scp = self.words("scp", value, true),
             "permissions" => {
@@ -543,7 +546,6 @@ mod tests {
             fault(r#"{"scope":7}"#),
             "claim scope is a number, wanted a space-separated string or an array of strings"
         );
-        assert!(!ClaimSet::parse(r#"{"active":"true"}"#).unwrap().active);
         assert_eq!(
             fault("[1]"),
             "claims are no strict JSON object: invalid type: sequence, expected an object"

@@ -526,6 +526,17 @@ mod tests {
         assert!(find("/?access_token=a&access_token=b", true).is_err());
         assert!(find("/?access_token=", true).is_err());
         assert!(find("/?access_token=a%20b", true).is_err());
+        let connect = |version| {
+            let request =
+                Request::connect("https://api.example/?access_token=abc").version(version);
+            let (parts, ()) = request.body(()).unwrap().into_parts();
+            Carrier::find(&carriers, &parts, LIMIT).unwrap().is_some()
+        };
+        assert!(
+            !connect(http::Version::HTTP_11),
+            "a proxy request is no handshake"
+        );
+        assert!(connect(http::Version::HTTP_2));
     }
 
     #[test]

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use http::header::{ACCEPT, CONTENT_TYPE, RETRY_AFTER};
 use http::{HeaderValue, Method, Request, Response, StatusCode, Uri};
+use serde_json::Value;
 
 use super::client_auth::ClientAuth;
 use crate::claims::ClaimSet;
@@ -12,6 +13,7 @@ use crate::clock::UnixTime;
 use crate::credential::Credential;
 use crate::error::{ConfigError, Error, Reason};
 use crate::fetch::{DEADLINE, Fetch, Fetcher, MAX_BYTES, secure_url};
+use crate::json::{self, Json};
 use crate::rules::{ClaimRules, MayLack};
 use crate::text::quote;
 use crate::token::Verified;
@@ -208,7 +210,7 @@ impl Verifier for IntrospectionVerifier {
         let response = response.map_err(|error| unavailable(&error))?;
         let claims = read(response)?;
         // The answer may have taken seconds.
-        judge_answer(&claims)?;
+        judge_token_type(&claims)?;
         self.rules.judge(&claims, moment.clock().now())?;
         let verified = Verified::new(claims).with_leeway(self.rules.leeway);
         Ok(match &self.rules.issuer {
@@ -246,24 +248,38 @@ fn read(response: Response<Vec<u8>>) -> Result<ClaimSet, Error> {
     }
     let text =
         String::from_utf8(response.into_body()).map_err(|_| unavailable(&"answer is no UTF-8"))?;
-    ClaimSet::parse(text).map_err(|error| unavailable(&error))
+    judge_active(&text)?;
+    ClaimSet::parse_answer(text).map_err(|error| unavailable(&error))
 }
 
-/// What is true of introspection answers only.
-fn judge_answer(claims: &ClaimSet) -> Result<(), Error> {
-    if !claims.is_active() {
-        return Err(Error::new(
-            Reason::Inactive,
-            "the issuer says the token is not active",
-        ));
+/// Whether the issuer says that the token is active: with the boolean `true` and nothing else
+/// (RFC 7662 §2.2). Asked first, for an inactive answer may hold whatever it likes besides.
+fn judge_active(answer: &str) -> Result<(), Error> {
+    let mut active = false;
+    json::members(answer, |name, value| {
+        active |= name == "active" && value == Json::Bool(true);
+    })
+    .map_err(|error| unavailable(&format!("answer is no strict JSON object: {error}")))?;
+    if active {
+        return Ok(());
     }
-    match claims.token_type() {
-        Some(found) if !found.eq_ignore_ascii_case("bearer") => Err(Error::new(
-            Reason::OtherToken,
-            format!("token_type is {}, wanted \"Bearer\" or none", quote(found)),
-        )),
-        _ => Ok(()),
-    }
+    Err(Error::new(
+        Reason::Inactive,
+        "the issuer says the token is not active",
+    ))
+}
+
+fn judge_token_type(claims: &ClaimSet) -> Result<(), Error> {
+    let found = match claims.get("token_type") {
+        None | Some(Value::Null) => return Ok(()),
+        Some(Value::String(found)) if found.eq_ignore_ascii_case("bearer") => return Ok(()),
+        Some(Value::String(found)) => quote(found),
+        Some(_) => "no string".to_owned(),
+    };
+    Err(Error::new(
+        Reason::OtherToken,
+        format!("token_type is {found}, wanted \"Bearer\" or none"),
+    ))
 }
 
 impl fmt::Debug for IntrospectionVerifier {

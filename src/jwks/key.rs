@@ -83,8 +83,13 @@ impl Key {
             ),
             Some(_) => return Err("its alg is no string".to_owned()),
         };
-        let parsed: Jwk = serde_json::from_value(jwk.clone())
-            .map_err(|error| format!("it is no JWK: {error}"))?;
+        let mut known = jwk.clone();
+        if let Some(members) = known.as_object_mut() {
+            // Certificates are not looked at, so an odd one must not spoil a good key.
+            members.retain(|name, _| !name.starts_with("x5"));
+        }
+        let parsed: Jwk = serde_json::from_value(known)
+            .map_err(|error| format!("it is no JWK: {}", quote(&error.to_string())))?;
         check_use(&parsed)?;
         let fitting: Vec<(Algorithm, Prepared)> = match &parsed.algorithm {
             AlgorithmParameters::RSA(rsa) => prepare_rsa(rsa)?,

@@ -30,7 +30,9 @@ pub(crate) struct KeySet {
 pub(crate) enum Miss {
     /// No key has the token's `kid`, or the token has none and no key fits. A newer set may help.
     Unknown(String),
-    /// A newer set would not help: the key is for another algorithm, or several keys fit.
+    /// Several keys fit, and none is the right one more than another.
+    Ambiguous(String),
+    /// The key is for another algorithm. A newer set would not help.
     Unfit(String),
 }
 
@@ -61,6 +63,8 @@ impl KeySet {
         let mut set = KeySet::default();
         for (place, jwk) in jwks.iter().enumerate() {
             match Key::from_jwk(jwk, until) {
+                // Published twice is published.
+                Ok(key) if set.same_as(&key).is_some() => {}
                 Ok(key) => set.add(match previous.and_then(|set| set.same_as(&key)) {
                     Some(known) => known.clone(),
                     None => Arc::new(key),
@@ -153,7 +157,7 @@ impl KeySet {
                 (None, _) => Err(Miss::Unknown(format!(
                     "token names no key and the key set has none for {algorithm}"
                 ))),
-                (Some(_), Some(_)) => Err(Miss::Unfit(format!(
+                (Some(_), Some(_)) => Err(Miss::Ambiguous(format!(
                     "token names no key and several keys fit {algorithm}, wanted a kid"
                 ))),
             };
@@ -168,7 +172,7 @@ impl KeySet {
         });
         match (fitting.next(), fitting.next()) {
             (Some(one), None) => Ok(one),
-            (Some(_), Some(_)) => Err(Miss::Unfit(format!(
+            (Some(_), Some(_)) => Err(Miss::Ambiguous(format!(
                 "several keys named {} fit {algorithm}, wanted one",
                 quote(kid)
             ))),

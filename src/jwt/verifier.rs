@@ -123,7 +123,7 @@ struct Opened<'a> {
 impl From<Miss> for Error {
     fn from(miss: Miss) -> Error {
         match miss {
-            Miss::Unknown(why) => Error::new(Reason::UnknownKey, why),
+            Miss::Unknown(why) | Miss::Ambiguous(why) => Error::new(Reason::UnknownKey, why),
             Miss::Unfit(why) => Error::new(Reason::Algorithm, why),
         }
     }
@@ -182,7 +182,7 @@ impl Verifier for JwtVerifier {
                     match self.with_set(&snapshot.set, &compact, &opened, moment) {
                         Ok(verdict) => verdict.map(Some),
                         Err(Miss::Unknown(_)) => Ok(None),
-                        Err(unfit) => Err(unfit.into()),
+                        Err(final_miss) => Err(final_miss.into()),
                     }
                 }
             }
