@@ -37,6 +37,11 @@ pub trait Renderer: Send + Sync + 'static {
     fn render(&self, error: &Error, response: &mut Response<String>);
 }
 
+/// Says in a response's extensions that a server has worded this refusal: a gate further outside
+/// leaves it alone.
+#[derive(Clone, Copy)]
+pub(crate) struct Worded;
+
 /// How one server words its refusals.
 #[derive(Clone)]
 pub(crate) struct Answers {

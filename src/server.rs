@@ -8,7 +8,7 @@ use http::header::{ACCESS_CONTROL_REQUEST_METHOD, ORIGIN};
 use http::request::Parts;
 use http::{Method, Response};
 
-use crate::challenge::{Answers, Renderer};
+use crate::challenge::{Answers, Renderer, Worded};
 use crate::clock::{Clock, SystemClock};
 use crate::credential::{Carrier, Credential};
 use crate::error::{ConfigError, Error, Reason};
@@ -227,7 +227,9 @@ impl ResourceServer {
     /// extensions.
     pub fn answer(&self, error: &Error) -> Response<String> {
         log(error);
-        self.0.answers.answer(error)
+        let mut response = self.0.answers.answer(error);
+        response.extensions_mut().insert(Worded);
+        response
     }
 
     /// Whether this is a CORS preflight that needs no credential here: browsers never send one

@@ -310,6 +310,32 @@ async fn a_renderer_shapes_refusals_from_everywhere() {
 }
 
 #[tokio::test]
+async fn the_gate_nearest_to_the_handler_words_the_refusal() {
+    let issuer = AuthorizationServer::new();
+    let gate = |realm: &str| {
+        let jwt = issuer.jwt_verifier(AUDIENCE).build().unwrap();
+        issuer
+            .resource_server()
+            .verifier(jwt)
+            .realm(realm)
+            .build()
+            .unwrap()
+    };
+    let app = Router::new()
+        .route("/", get(|_: RequireScope<Read>| async {}))
+        .layer(gate("inner").layer())
+        .layer(gate("outer").optional_layer());
+    let refused = show(&app, "/", &issuer.token().mint()).await;
+    assert!(
+        refused
+            .challenge()
+            .starts_with("Bearer realm=\"inner\", error=")
+    );
+    let nobody = call(&app, Request::get("/")).await;
+    assert_eq!(nobody.challenge(), "Bearer realm=\"inner\"");
+}
+
+#[tokio::test]
 async fn one_extractor_needs_no_layer() {
     #[derive(Clone)]
     struct App(ResourceServer);

@@ -44,12 +44,7 @@ impl From<Error> for Rejection {
 impl IntoResponse for Rejection {
     fn into_response(self) -> Response {
         match self.server {
-            Some(server) => {
-                let mut response = server.answer(&self.error).map(Body::from);
-                // Worded for good: a layer of another server must not word it anew.
-                response.extensions_mut().remove::<Error>();
-                response
-            }
+            Some(server) => server.answer(&self.error).map(Body::from),
             None => self.error.into_response(),
         }
     }

@@ -10,6 +10,7 @@ use pin_project_lite::pin_project;
 use tower_layer::Layer;
 use tower_service::Service;
 
+use crate::challenge::Worded;
 use crate::error::Error;
 use crate::server::{ResourceServer, Seen};
 #[cfg(feature = "testing")]
@@ -217,8 +218,11 @@ where
                 StateProjection::Inner { future } => {
                     let mut response = ready!(future.poll(cx))?;
                     // Decide anywhere, word it once: an extractor's refusal gets this server's
-                    // realm and shape here.
-                    if let Some(error) = response.extensions_mut().remove::<Error>() {
+                    // realm and shape here, unless a gate further inside has worded it already.
+                    let extensions = response.extensions_mut();
+                    if extensions.get::<Worded>().is_none()
+                        && let Some(error) = extensions.remove::<Error>()
+                    {
                         response = this.server.answer(&error).map(R::from);
                     }
                     return Poll::Ready(Ok(keep_private(this.server, response)));

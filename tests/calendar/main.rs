@@ -99,6 +99,30 @@ async fn an_issuer_that_is_down_is_a_503_until_it_is_back() {
     );
 }
 
+/// On Linux these two variables say where the machine's certificates are.
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn an_issuer_on_loopback_needs_no_certificates_of_the_machine() {
+    let nowhere = [
+        ("SSL_CERT_FILE", "/nonexistent"),
+        ("SSL_CERT_DIR", "/nonexistent"),
+    ];
+    let program = Program::start_in(&[], &nowhere).await;
+    let me = program
+        .told
+        .iter()
+        .find(|line| line.contains("/me -H"))
+        .expect("a line for /me");
+    assert_eq!(curl(me).await.status(), 200);
+    let output = program::run(&["--issuer", "https://as.example"], &nowhere).await;
+    assert_eq!(output.status.code(), Some(2));
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert!(
+        said.starts_with("error: no HTTPS client can be made: "),
+        "{said}"
+    );
+}
+
 #[cfg(unix)]
 #[tokio::test]
 async fn signals_end_it_whatever_is_connected() {

@@ -27,7 +27,13 @@ pub struct Program {
 impl Program {
     /// Starts the calendar on a free port and waits until it listens.
     pub async fn start(options: &[&str]) -> Program {
+        Program::start_in(options, &[]).await
+    }
+
+    /// As [`start`](Self::start), with these environment variables.
+    pub async fn start_in(options: &[&str], variables: &[(&str, &str)]) -> Program {
         let mut command = command(options);
+        command.envs(variables.iter().copied());
         let child = command.args(["--listen", "127.0.0.1:0"]).spawn();
         let mut child = child.expect("the calendar starts");
         let mut printed = lines(child.stdout.take().unwrap());
