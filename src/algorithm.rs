@@ -40,7 +40,7 @@ pub enum Algorithm {
 
 impl Algorithm {
     /// Every algorithm with a public key: what a verifier allows unless told otherwise.
-    pub const ASYMMETRIC: [Algorithm; 11] = [
+    pub const ASYMMETRIC: &'static [Algorithm] = &[
         Algorithm::RS256,
         Algorithm::RS384,
         Algorithm::RS512,
@@ -54,7 +54,7 @@ impl Algorithm {
         Algorithm::Ed25519,
     ];
 
-    const SYMMETRIC: [Algorithm; 3] = [Algorithm::HS256, Algorithm::HS384, Algorithm::HS512];
+    const SYMMETRIC: &'static [Algorithm] = &[Algorithm::HS256, Algorithm::HS384, Algorithm::HS512];
 
     /// The JOSE name, as in the `alg` header.
     pub const fn name(self) -> &'static str {
@@ -88,9 +88,10 @@ impl std::str::FromStr for Algorithm {
     /// Reads a JOSE name; case matters (RFC 7515 §4.1.1).
     fn from_str(name: &str) -> Result<Algorithm, AlgorithmError> {
         Algorithm::ASYMMETRIC
-            .into_iter()
+            .iter()
             .chain(Algorithm::SYMMETRIC)
             .find(|algorithm| algorithm.name() == name)
+            .copied()
             .ok_or_else(|| AlgorithmError {
                 found: crate::text::quote(name),
             })
@@ -127,10 +128,7 @@ mod tests {
 
     #[test]
     fn names_read_back() {
-        for algorithm in Algorithm::ASYMMETRIC
-            .into_iter()
-            .chain(Algorithm::SYMMETRIC)
-        {
+        for &algorithm in Algorithm::ASYMMETRIC.iter().chain(Algorithm::SYMMETRIC) {
             assert_eq!(algorithm.name().parse(), Ok(algorithm));
         }
         for other in ["none", "None", "rs256", "", "ES256K", "RSA-OAEP"] {

@@ -1,8 +1,8 @@
 //! From an [`Error`] to an answer: the only table of statuses, codes and words.
 //!
 //! RFC 6750 §3 names the parameters; field experience adds two rules. The Bearer challenge stands
-//! first, always, and no text may hold `scope=`, `error=` or `resource_metadata=`, because common
-//! clients search the header instead of parsing it.
+//! first, always, and no text we choose may hold `scope=`, `error=` or `resource_metadata=`, because
+//! common clients search the header instead of parsing it.
 
 use std::fmt;
 use std::sync::Arc;
@@ -28,7 +28,7 @@ use crate::scope::Scope;
 ///
 /// impl Renderer for Fault {
 ///     fn render(&self, error: &Error, response: &mut http::Response<String>) {
-///         *response.body_mut() = format!(r#"{{"fault":"{}"}}"#, error.reason().label());
+///         *response.body_mut() = format!(r#"{{"fault":"{}"}}"#, error.reason().description());
 ///     }
 /// }
 /// ```
@@ -88,8 +88,20 @@ impl Answers {
         Ok(())
     }
 
-    pub(crate) fn set_bare_scopes(&mut self, scopes: Vec<Scope>) {
+    pub(crate) fn set_bare_scopes(&mut self, scopes: Vec<Scope>) -> Result<(), ConfigError> {
+        let searched = |scope: &&Scope| {
+            SEARCHED_FOR
+                .iter()
+                .any(|text| scope.as_str().contains(text))
+        };
+        if let Some(scope) = scopes.iter().find(searched) {
+            return Err(ConfigError::new(format!(
+                "challenge scope is {}, which clients would take for another parameter",
+                crate::text::quote(scope.as_str())
+            )));
+        }
         self.bare_scopes = scopes;
+        Ok(())
     }
 
     pub(crate) fn set_renderer(&mut self, renderer: Arc<dyn Renderer>) {
@@ -146,6 +158,14 @@ impl Answers {
     }
 }
 
+/// The answer of nobody's server. A gate outside words it anew.
+pub(crate) fn unworded(error: &Error) -> Response<String> {
+    if error.reason() == Reason::MissingLayer {
+        tracing::error!(reason = error.reason().label(), "{error}");
+    }
+    Answers::default().answer(error)
+}
+
 /// Appends `name="value"` as a quoted-string (RFC 9110 §5.6.4).
 fn parameter(challenge: &mut String, name: &str, value: &str) {
     if !challenge.ends_with(' ') {
@@ -177,6 +197,14 @@ fn problem(wire: &Wire) -> String {
     }
     body.push('}');
     body
+}
+
+impl Reason {
+    /// The fixed words clients see: `error_description` and the problem's `detail`. For a
+    /// [`Renderer`] that builds a body of its own.
+    pub fn description(self) -> &'static str {
+        Wire::of(self).description
+    }
 }
 
 /// What a reason looks like on the wire.
@@ -296,7 +324,9 @@ mod tests {
         let error = Error::new(Reason::NoCredential, "x");
         let mut answers = Answers::default();
         assert_eq!(challenge(&answers, &error), pairs(&[("realm", "api")]));
-        answers.set_bare_scopes(vec![Scope::from_static("a"), Scope::from_static("b")]);
+        answers
+            .set_bare_scopes(vec![Scope::from_static("a"), Scope::from_static("b")])
+            .unwrap();
         assert_eq!(
             challenge(&answers, &error),
             pairs(&[("realm", "api"), ("scope", "a b")])

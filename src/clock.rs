@@ -94,6 +94,9 @@ impl fmt::Display for UnixTime {
     }
 }
 
+/// A future behind a pointer, as traits that are used through a pointer return it.
+pub(crate) type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+
 /// Tells the time and waits.
 ///
 /// The gate asks no other clock. [`SystemClock`] is the default; tests turn a
@@ -122,8 +125,8 @@ pub struct SystemClock;
 
 impl Clock for SystemClock {
     fn now(&self) -> UnixTime {
-        // A machine set before 1970 reads as 1970: then every token is "not yet valid", which is
-        // the safe side.
+        // A machine set before 1970 reads as 1970. Tokens with an `iat` or `nbf` are then not yet
+        // valid; no clock so wrong can judge an `exp`.
         let since_epoch = SystemTime::now()
             .duration_since(UNIX_EPOCH)
             .unwrap_or(Duration::ZERO);

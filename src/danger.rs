@@ -1,4 +1,7 @@
-//! Every way to weaken the gate, each with what it costs. Nothing outside this module weakens it.
+//! What opens the gate to an attack, each with what it costs.
+//!
+//! Milder concessions are builder methods that name what they admit: `legacy_typ`,
+//! `legacy_missing_typ`, `numeric_subject`, `leeway`, `trust_stale_for`, `allow_preflight`.
 
 use crate::credential::Carrier;
 

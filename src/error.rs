@@ -210,10 +210,20 @@ impl Error {
         self
     }
 
+    /// The sentence may quote claims, and whoever wrote those may have put a secret there.
+    #[cfg_attr(not(feature = "introspection"), allow(dead_code))]
+    pub(crate) fn withholding<'a>(mut self, secrets: impl IntoIterator<Item = &'a str>) -> Error {
+        let sentence = self.0.sentence.clone().into_owned();
+        Arc::make_mut(&mut self.0).sentence = crate::text::withhold(sentence, secrets).into();
+        self
+    }
+
     pub(crate) fn missing_layer(wanted: &str) -> Error {
         Error::new(
             Reason::MissingLayer,
-            format!("{wanted} found no verified request, wanted ResourceServer::layer around it"),
+            format!(
+                "{wanted} found no verified request, wanted ResourceServer::layer outside of it"
+            ),
         )
     }
 
@@ -266,7 +276,7 @@ impl fmt::Debug for Error {
 impl std::error::Error for Error {}
 
 /// Says which input a builder cannot work with.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct ConfigError(Cow<'static, str>);
 
 impl ConfigError {
@@ -276,6 +286,13 @@ impl ConfigError {
 }
 
 impl fmt::Display for ConfigError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// The sentence itself: it is what `main` prints when it returns the error.
+impl fmt::Debug for ConfigError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
     }

@@ -1,5 +1,5 @@
-//! The default [`Fetch`]: reqwest with rustls, no redirects, no proxies. The only file that names
-//! reqwest.
+//! The default [`Fetch`](crate::Fetch): reqwest with rustls, no redirects, no proxies. The only
+//! file that names reqwest.
 
 use std::time::Duration;
 
@@ -26,7 +26,6 @@ impl HttpFetch {
             reqwest::Client::builder()
                 .redirect(reqwest::redirect::Policy::none())
                 .no_proxy()
-                .connect_timeout(Duration::from_secs(3))
                 .pool_idle_timeout(Duration::from_secs(60))
                 .user_agent(concat!("portcullis/", env!("CARGO_PKG_VERSION")))
         };

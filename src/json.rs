@@ -23,6 +23,8 @@ const BIG_NUMBER: &str = "$serde_json::private::Number";
 pub(crate) enum Json<'a> {
     Null,
     Bool(bool),
+    /// A whole number, to the last digit.
+    Integer(i128),
     Number(f64),
     String(Cow<'a, str>),
     /// An array of nothing but strings.
@@ -38,7 +40,7 @@ impl Json<'_> {
         match self {
             Json::Null => "null",
             Json::Bool(_) => "a boolean",
-            Json::Number(_) => "a number",
+            Json::Integer(_) | Json::Number(_) => "a number",
             Json::String(_) => "a string",
             Json::Strings(_) => "an array of strings",
             Json::Array => "an array",
@@ -55,17 +57,58 @@ impl Json<'_> {
 pub(crate) fn members<'a>(
     text: &'a str,
     member: impl FnMut(Cow<'a, str>, Json<'a>),
-) -> Result<(), serde_json::Error> {
+) -> Result<(), JsonError> {
     let mut reader = serde_json::Deserializer::from_str(text);
     reader.deserialize_map(Members(member))?;
-    reader.end()
+    Ok(reader.end()?)
 }
 
 /// Checks that `text` is JSON with no repeated member and bounded depth, whatever it holds.
-pub(crate) fn check(text: &str) -> Result<(), serde_json::Error> {
+pub(crate) fn check(text: &str) -> Result<(), JsonError> {
     let mut reader = serde_json::Deserializer::from_str(text);
     Value { depth: DEPTH }.deserialize(&mut reader)?;
-    reader.end()
+    Ok(reader.end()?)
+}
+
+/// Why a text is refused, in words of our own: serde_json's quote the text, and the text may be a
+/// token.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum JsonError {
+    /// No JSON, at this line and column.
+    Syntax(usize, usize),
+    Repeated,
+    TooDeep,
+    NoObject,
+}
+
+const REPEATED: &str = "a member is repeated";
+const TOO_DEEP: &str = "it nests too deep";
+
+impl From<serde_json::Error> for JsonError {
+    fn from(error: serde_json::Error) -> JsonError {
+        if !error.is_data() {
+            return JsonError::Syntax(error.line(), error.column());
+        }
+        let sentence = error.to_string();
+        if sentence.starts_with(REPEATED) {
+            JsonError::Repeated
+        } else if sentence.starts_with(TOO_DEEP) {
+            JsonError::TooDeep
+        } else {
+            JsonError::NoObject
+        }
+    }
+}
+
+impl fmt::Display for JsonError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            JsonError::Syntax(line, column) => write!(f, "no JSON at line {line} column {column}"),
+            JsonError::Repeated => f.write_str(REPEATED),
+            JsonError::TooDeep => f.write_str(TOO_DEEP),
+            JsonError::NoObject => f.write_str("it is no object"),
+        }
+    }
 }
 
 struct Members<F>(F);
@@ -108,7 +151,7 @@ impl<'a> Names<'a> {
             self.few.contains(&name) || !self.many.insert(name)
         };
         if repeated {
-            return Err(E::custom("a member is repeated"));
+            return Err(E::custom(REPEATED));
         }
         Ok(())
     }
@@ -158,7 +201,7 @@ impl Value {
     fn inner<E: de::Error>(&self) -> Result<Value, E> {
         match self.depth.checked_sub(1) {
             Some(depth) => Ok(Value { depth }),
-            None => Err(E::custom("it nests too deep")),
+            None => Err(E::custom(TOO_DEEP)),
         }
     }
 }
@@ -179,11 +222,11 @@ impl<'de> Visitor<'de> for Value {
     }
 
     fn visit_u64<E>(self, value: u64) -> Result<Self::Value, E> {
-        Ok(Json::Number(value as f64))
+        Ok(Json::Integer(value.into()))
     }
 
     fn visit_i64<E>(self, value: i64) -> Result<Self::Value, E> {
-        Ok(Json::Number(value as f64))
+        Ok(Json::Integer(value.into()))
     }
 
     fn visit_f64<E>(self, value: f64) -> Result<Self::Value, E> {
@@ -269,6 +312,21 @@ mod tests {
         let mut wide: String = (0..100).map(|n| format!("\"m{n}\":0,")).collect();
         wide = format!("{{{wide}\"m77\":0}}");
         assert!(read(&wide).unwrap_err().contains("repeated"));
+    }
+
+    #[test]
+    fn an_error_never_quotes_the_text() {
+        for text in [
+            "\"tk_secret\"",
+            "tk_secret",
+            "{\"a\":tk_secret}",
+            "[\"tk_secret\"]",
+        ] {
+            let error = read(text).unwrap_err();
+            assert!(!error.contains("secret"), "{error}");
+        }
+        assert_eq!(read("\"tk_secret\"").unwrap_err(), "it is no object");
+        assert_eq!(read("{\"a\":x}").unwrap_err(), "no JSON at line 1 column 6");
     }
 
     #[test]

@@ -184,6 +184,11 @@ impl Kinds {
         Ok(Kinds(kinds))
     }
 
+    /// The headers the kinds name.
+    pub(crate) fn headers(&self) -> impl Iterator<Item = &str> {
+        self.0.iter().filter_map(|kind| kind.carrier.as_deref())
+    }
+
     /// The one kind that matches, or the sentence that says why there is none.
     pub(crate) fn classify(
         &self,

@@ -27,25 +27,62 @@
 //!
 //! A request without a token is answered 401 with a bare challenge; with a bad one, 401 and
 //! `invalid_token`; with two credentials, 400; while the issuer cannot be reached and its keys are
-//! not at hand, 503 with `Retry-After`. Handlers run only with a proven token.
+//! not at hand, 503 with `Retry-After`. Handlers run only with a proven token. A service that also
+//! serves strangers takes [`ResourceServer::optional_layer`] and `Option<AccessToken>`.
 //!
 //! No axum? [`ResourceServer::authenticate`] takes the [`Parts`](http::request::Parts) of any
-//! request, and [`ResourceServer::answer`] words a refusal.
+//! request, and [`ResourceServer::answer`] words a refusal. No layer? [`Authenticated`] takes the
+//! server from the application's state.
 //!
-//! # Scopes
+//! # Why was it refused?
 //!
-//! Declare the scopes of your API once with [`scopes!`]; each becomes a type. `RequireScope<R>`
-//! demands it in a handler's arguments, [`RequireScopeLayer`] around a route, and
-//! [`AccessToken::require`] anywhere. A tuple demands all, [`AnyOf`] any; a [`Requirement`] of your
-//! own demands whatever you write. A refusal is a 403 that names *all* scopes of the operation, so
-//! that a client can ask for them at once.
+//! Clients get fixed words; the reason, with what was found and what was wanted, goes to `tracing`
+//! at `debug` with its [`Reason::label`]. Common ones: `iss` and `aud` differ from what you
+//! configured by a final slash; `typ` is `JWT`, because the issuer predates RFC 9068 (admit it with
+//! [`JwtVerifierBuilder::legacy_typ`]); the metadata names another issuer than you do. Outages are
+//! told at `warn`, once per attempt, a missing layer at `error`. No token is ever in a log line.
 //!
-//! Scopes are exact words. `permissions` are kept apart ([`AccessToken::permissions`]) and never
-//! become scopes by themselves.
+//! # Scopes and claims
+//!
+//! Declare the scopes of your API once with [`scopes!`]; each becomes a type.
+//!
+//! ```
+//! # #[cfg(feature = "axum")] {
+//! use portcullis::{AnyOf, Claims, RequireScope};
+//! use serde::Deserialize;
+//!
+//! portcullis::scopes! {
+//!     /// See events.
+//!     pub EventsRead = "read:events";
+//!     /// Create and change events.
+//!     pub EventsWrite = "write:events";
+//!     /// Everything.
+//!     pub Admin = "admin";
+//! }
+//!
+//! async fn list(token: RequireScope<EventsRead>) -> String {
+//!     format!("the events of {}", token.principal())
+//! }
+//! async fn edit(_: RequireScope<(EventsRead, EventsWrite)>) {} // all of
+//! async fn stats(_: RequireScope<AnyOf<(EventsRead, Admin)>>) {} // any of
+//!
+//! #[derive(Deserialize)]
+//! struct Member { tenant: String }
+//!
+//! async fn tenant(member: Claims<Member>) -> String { // read once per token
+//!     member.tenant.clone()
+//! }
+//! # }
+//! ```
+//!
+//! A refusal is a 403 that names *all* scopes of the operation, so that a client can ask for them
+//! at once. [`RequireScopeLayer`] demands scopes of a whole route, [`AccessToken::require`]
+//! anywhere, a [`Requirement`] of your own whatever you write. Scopes are exact words.
+//! `permissions` are kept apart ([`AccessToken::permissions`]) and never become scopes.
 //!
 //! # Opaque tokens, and other carriers
 //!
-//! `IntrospectionVerifier` asks the issuer about a token (RFC 7662), `LookupVerifier` a store of
+//! [`IntrospectionVerifier`] asks the issuer about a token (RFC 7662), [`LookupVerifier`] a store of
 //! your own, a [`Verifier`] whomever you like. [`Carrier`] says where credentials may sit, and
 //! [`ResourceServerBuilder::route`] sends each to its verifier by its looks:
 //!
@@ -73,13 +110,52 @@
 //!
 //! A server that accepts several kinds of tokens (a person's, a client's, one for a single
 //! interview) declares them as [`Kinds`]: named rule sets, of which exactly one must match a proven
-//! token (RFC 8725 §3.12). Handlers demand one with `Token<K>`.
+//! token (RFC 8725 §3.12). Handlers demand one with [`Token<K>`](Token).
 //!
 //! # Resources
 //!
 //! A scope says what kind of thing a token may do, not to which thing. [`Permits`] is that policy,
-//! in one sentence and free of HTTP; `Permitted<T, E>` asks it and hands out the resource only if
-//! the answer is yes.
+//! in one sentence and free of HTTP; [`Permitted`] asks it and hands out the resource only if the
+//! answer is yes.
+//!
+//! ```
+//! # #[cfg(feature = "axum")] {
+//! use axum::extract::Path;
+//! use portcullis::{Claims, Permits, Permitted};
+//! use serde::Deserialize;
+//!
+//! #[derive(Deserialize)]
+//! struct Member { tenant: String }
+//!
+//! #[derive(Deserialize)]
+//! struct TenantPath { tenant: String }
+//!
+//! impl Permits<TenantPath> for Member {
+//!     fn permits(&self, path: &TenantPath) -> bool {
+//!         self.tenant == path.tenant
+//!     }
+//! }
+//!
+//! async fn settings(
+//!     Permitted(_, Path(path)): Permitted<Claims<Member>, Path<TenantPath>>,
+//! ) -> String {
+//!     format!("the settings of {}", path.tenant)
+//! }
+//! # }
+//! ```
+//!
+//! # Refusals in your own shape
+//!
+//! The default body is a problem document (RFC 9457). A [`Renderer`] changes body, headers or
+//! status; [`Reason::description`] has the words a client may see. Handlers may return
+//! `Result<_, portcullis::Error>`, with [`Error::forbidden`] for a policy of their own.
+//!
+//! # Tests
+//!
+//! The feature `testing`, for your `[dev-dependencies]`, brings `testing::access_token` for handlers
+//! that are called as functions, `ResourceServer::with_claims` for a router without tokens, and
+//! `testing::AuthorizationServer`, an issuer in the test process that mints good and broken tokens,
+//! rotates keys and fails on demand, on a clock turned by hand.
 //!
 //! # Operation
 //!
@@ -87,21 +163,17 @@
 //!   or [`ResourceServer::ready`], brings the keys.
 //! - **Keys** live ten minutes and are refreshed in the background before that; a request whose key
 //!   is known never waits. A token with an unknown `kid` causes one fetch for all such tokens, at
-//!   most every 5 seconds, and waits at most 2 seconds.
+//!   most every 5 seconds, and waits at most 2 seconds. Then it is a 401 if the new set lacks the
+//!   key, and a 503 if no new set could be had yet.
 //! - **Outage.** Known keys serve for an hour past their lifetime, then the answer is 503. An
 //!   outage is never a 401: every client would throw its session away.
 //! - **Withdrawal.** A key missing from a newly fetched set ends its tokens at once, remembered
 //!   ones included.
 //! - **Revocation** of an opaque token is seen within 30 seconds, or at once after
 //!   [`ResourceServer::forget`].
-//! - **Logs** go to `tracing`: refusals at `debug` with their [`Reason::label`], outages at `warn`,
-//!   a missing layer at `error`. No token is ever in them.
 //! - **Order of layers.** tower-http's `CorsLayer` outside, then [`ResourceServer::layer`], then
 //!   [`RequireScopeLayer`], then the handler. With `Router::layer` the layer added last is the
-//!   outermost.
-//! - **Tests.** The feature `testing` brings `testing::AuthorizationServer`, which mints good and
-//!   broken tokens on a clock turned by hand, and `ResourceServer::with_claims`, which needs no
-//!   token at all.
+//!   outermost. Where gates are nested, the one nearest to the handler decides and words.
 #![forbid(unsafe_code)]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
@@ -122,8 +194,9 @@ mod extract;
 // `Fetch` and `Clock` are public whatever is on; their users inside are not.
 #[cfg_attr(not(any(feature = "jwt", feature = "introspection")), allow(dead_code))]
 mod fetch;
-#[cfg(feature = "reqwest")]
-#[cfg_attr(not(any(feature = "jwt", feature = "introspection")), allow(dead_code))]
+#[cfg(any(feature = "jwt", feature = "introspection"))]
+mod fetch_default;
+#[cfg(all(feature = "reqwest", any(feature = "jwt", feature = "introspection")))]
 mod fetch_reqwest;
 #[cfg(feature = "introspection")]
 mod introspection;
@@ -147,8 +220,10 @@ mod signing;
 pub mod testing;
 mod text;
 mod token;
+mod typed;
 #[cfg(feature = "cache")]
 mod verdict;
+mod verified;
 mod verify;
 
 pub use algorithm::{Algorithm, AlgorithmError};
@@ -180,5 +255,6 @@ pub use requirement::{Alternatives, AnyOf, Grant, Requirement};
 pub use route::When;
 pub use scope::{Scope, ScopeError, Scopes};
 pub use server::{ResourceServer, ResourceServerBuilder};
-pub use token::{AccessToken, FromToken, Permits, Principal, TokenKind, Verified};
+pub use token::{AccessToken, FromToken, Permits, Principal, TokenKind};
+pub use verified::Verified;
 pub use verify::{Moment, VerdictLifetime, Verifier};

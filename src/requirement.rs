@@ -58,8 +58,9 @@ pub trait Requirement: 'static {
 /// The challenge of a refusal names the scopes of the *first* one, so put the least powerful
 /// first: naming all would make a client ask for more than it needs.
 #[derive(Clone, Copy, Debug)]
-pub struct AnyOf<T>(std::marker::PhantomData<T>);
+pub struct AnyOf<T: Alternatives>(std::marker::PhantomData<T>);
 
+#[diagnostic::do_not_recommend]
 impl<T: Alternatives> Requirement for AnyOf<T> {
     fn met_by(grant: &Grant<'_>) -> bool {
         T::any_met_by(grant)
@@ -73,6 +74,7 @@ impl<T: Alternatives> Requirement for AnyOf<T> {
 /// The tuples [`AnyOf`] chooses from: two to eight requirements.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is no choice of requirements",
+    label = "nothing to choose from",
     note = "write a tuple of two to eight requirements: `AnyOf<(EventsRead, Admin)>`"
 )]
 pub trait Alternatives: sealed::Sealed + 'static {
@@ -88,6 +90,7 @@ mod sealed {
 
 macro_rules! tuples {
     ($($first:ident $(, $rest:ident)+;)+) => { $(
+        #[diagnostic::do_not_recommend]
         impl<$first: Requirement, $($rest: Requirement),+> Requirement for ($first, $($rest),+) {
             fn met_by(grant: &Grant<'_>) -> bool {
                 $first::met_by(grant) $(&& $rest::met_by(grant))+
@@ -101,6 +104,7 @@ macro_rules! tuples {
 
         impl<$first: Requirement, $($rest: Requirement),+> sealed::Sealed for ($first, $($rest),+) {}
 
+        #[diagnostic::do_not_recommend]
         impl<$first: Requirement, $($rest: Requirement),+> Alternatives for ($first, $($rest),+) {
             fn any_met_by(grant: &Grant<'_>) -> bool {
                 $first::met_by(grant) $(|| $rest::met_by(grant))+
@@ -141,7 +145,7 @@ tuples! {
 /// ```
 #[macro_export]
 macro_rules! scopes {
-    ($($(#[$attribute:meta])* $visibility:vis $name:ident = $word:literal;)+) => { $(
+    ($($(#[$attribute:meta])* $visibility:vis $name:ident = $word:literal);+ $(;)?) => { $(
         $(#[$attribute])*
         #[derive(Clone, Copy, Debug)]
         $visibility struct $name;
@@ -150,6 +154,9 @@ macro_rules! scopes {
             #[doc = concat!("The scope `", $word, "`.")]
             $visibility const SCOPE: $crate::Scope = $crate::Scope::from_static($word);
         }
+
+        // Judges the word even if nobody uses it, and in `cargo check` already.
+        const _: $crate::Scope = $name::SCOPE;
 
         impl $crate::Requirement for $name {
             fn met_by(grant: &$crate::Grant<'_>) -> bool {

@@ -1,5 +1,7 @@
 //! Which verifier a credential goes to, decided by its looks alone, before any network call.
 
+use std::fmt;
+
 use crate::credential::Credential;
 
 /// A condition on a credential: where it sat, how it begins, what form it has.
@@ -12,11 +14,11 @@ use crate::credential::Credential;
 /// let session = When::header("App-Token");
 /// let lookup = When::prefix("tk_").and(When::header("Authorization"));
 /// ```
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 #[must_use]
 pub struct When(Vec<Condition>);
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 enum Condition {
     Header(Box<str>),
     Prefix(Box<str>),
@@ -68,6 +70,16 @@ impl When {
         })
     }
 
+    /// Whether every credential that fits `other` fits this, too.
+    pub(crate) fn covers(&self, other: &When) -> bool {
+        self.0.iter().all(|condition| other.0.contains(condition))
+    }
+
+    /// Whether no credential can fit.
+    pub(crate) fn is_impossible(&self) -> bool {
+        self.0.contains(&Condition::Jwt) && self.0.contains(&Condition::Opaque)
+    }
+
     pub(crate) fn matches(&self, credential: &Credential<'_>) -> bool {
         self.0.iter().all(|condition| match condition {
             Condition::Header(name) => credential.carrier().is_header(name),
@@ -75,6 +87,15 @@ impl When {
             Condition::Jwt => credential.looks_like_jwt(),
             Condition::Opaque => !credential.looks_like_jwt(),
         })
+    }
+}
+
+impl fmt::Debug for When {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.0[..] {
+            [] => f.write_str("the verifier for every credential"),
+            conditions => f.debug_tuple("When").field(&conditions).finish(),
+        }
     }
 }
 

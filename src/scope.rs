@@ -114,9 +114,11 @@ impl std::error::Error for ScopeError {}
 /// ```
 #[macro_export]
 macro_rules! scope {
-    ($word:literal) => {
-        const { $crate::Scope::from_static($word) }
-    };
+    // A named constant is judged by `cargo check`; a `const` block only when code is made.
+    ($word:literal) => {{
+        const SCOPE: $crate::Scope = $crate::Scope::from_static($word);
+        SCOPE
+    }};
 }
 
 /// The scopes of a token: a set of exact words. Cloning is cheap.

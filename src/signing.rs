@@ -29,6 +29,7 @@ impl SigningKey {
     /// # Errors
     ///
     /// If it is none, or does not fit `algorithm`.
+    #[cfg_attr(not(feature = "introspection"), allow(dead_code))]
     pub(crate) fn from_pem(pem: &str, algorithm: Algorithm) -> Result<SigningKey, ConfigError> {
         let der = PrivateKeyDer::from_pem_slice(pem.as_bytes())
             .map_err(|_| ConfigError::new("private key is no PEM, wanted a PKCS#8 PRIVATE KEY"))?;
@@ -72,6 +73,7 @@ impl SigningKey {
     /// # Errors
     ///
     /// If the machine has no randomness for the signature.
+    #[cfg_attr(not(feature = "introspection"), allow(dead_code))]
     pub(crate) fn jws(&self, header: &str, payload: &str) -> Result<String, ConfigError> {
         let mut token = URL_SAFE_NO_PAD.encode(header);
         token.push('.');

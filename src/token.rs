@@ -1,10 +1,7 @@
 //! A proven token, and where a request keeps it.
 
-use std::any::{Any, TypeId};
 use std::fmt;
-use std::sync::atomic::{AtomicI64, Ordering};
-use std::sync::{Arc, OnceLock};
-use std::time::Duration;
+use std::sync::Arc;
 
 use http::Extensions;
 use serde::de::DeserializeOwned;
@@ -14,104 +11,8 @@ use crate::clock::UnixTime;
 use crate::error::{Error, Reason};
 use crate::requirement::{Grant, Requirement};
 use crate::scope::{Scope, Scopes};
-
-/// How long what proved a token may be trusted: a signing key lends one to each token it signed.
-///
-/// A key set that is replaced takes the lease of a withdrawn key back, and with it every verdict
-/// that rests on it.
-#[derive(Clone, Debug)]
-pub(crate) struct Lease(Arc<AtomicI64>);
-
-#[cfg_attr(not(feature = "jwt"), allow(dead_code))]
-impl Lease {
-    pub(crate) fn until(end: UnixTime) -> Lease {
-        Lease(Arc::new(AtomicI64::new(end.as_millis())))
-    }
-
-    pub(crate) fn extend(&self, end: UnixTime) {
-        self.0.store(end.as_millis(), Ordering::Release);
-    }
-
-    pub(crate) fn withdraw(&self) {
-        self.0.store(i64::MIN, Ordering::Release);
-    }
-
-    pub(crate) fn holds(&self, now: UnixTime) -> bool {
-        now.as_millis() < self.0.load(Ordering::Acquire)
-    }
-}
-
-/// What a [`Verifier`](crate::Verifier) established: these claims are true.
-///
-/// There is one constructor, [`Verified::new`]; search for it to see who may say so.
-#[derive(Debug)]
-pub struct Verified {
-    claims: ClaimSet,
-    scopes: Scopes,
-    permissions: Scopes,
-    typ: Option<Box<str>>,
-    issuer: Option<Box<str>>,
-    leeway: Duration,
-    lease: Option<Lease>,
-}
-
-impl Verified {
-    /// States that `claims` are true. Only a verifier that has proven them may.
-    pub fn new(claims: ClaimSet) -> Verified {
-        Verified {
-            scopes: claims.scopes(),
-            permissions: claims.permissions(),
-            claims,
-            typ: None,
-            issuer: None,
-            leeway: Duration::ZERO,
-            lease: None,
-        }
-    }
-
-    /// Notes the `typ` of the JWT's header, for [`Kinds`](crate::Kinds).
-    #[must_use]
-    pub fn with_typ(mut self, typ: &str) -> Verified {
-        self.typ = Some(typ.into());
-        self
-    }
-
-    /// Notes who issued the token, for claims that do not say so themselves.
-    #[must_use]
-    pub fn with_issuer(mut self, issuer: &str) -> Verified {
-        self.issuer = Some(issuer.into());
-        self
-    }
-
-    /// Lets the token live `leeway` past its `exp`, to make up for clocks that differ.
-    #[must_use]
-    pub fn with_leeway(mut self, leeway: Duration) -> Verified {
-        self.leeway = leeway;
-        self
-    }
-
-    #[cfg_attr(not(feature = "jwt"), allow(dead_code))]
-    pub(crate) fn leased(mut self, lease: Lease) -> Verified {
-        self.lease = Some(lease);
-        self
-    }
-
-    /// The proven claims.
-    pub fn claims(&self) -> &ClaimSet {
-        &self.claims
-    }
-
-    pub(crate) fn typ(&self) -> Option<&str> {
-        self.typ.as_deref()
-    }
-
-    /// From when on the token is no longer good.
-    pub(crate) fn ends(&self) -> UnixTime {
-        self.claims
-            .expires_at()
-            .map_or(UnixTime::MAX, |exp| exp + self.leeway)
-    }
-}
+use crate::typed::Typed;
+use crate::verified::Verified;
 
 /// The one who acts: a subject, or a client on its own behalf.
 ///
@@ -159,7 +60,7 @@ pub struct AccessToken(Arc<Facts>);
 struct Facts {
     verified: Verified,
     kind: Arc<str>,
-    /// The end of the verdict: never past `exp`, sooner if the verifier says so.
+    /// The end of the verdict: never past `exp` and its leeway, sooner if the verifier says so.
     good_until: UnixTime,
     typed: Typed,
 }
@@ -202,7 +103,7 @@ impl AccessToken {
     /// `iss`: who issued the token. For an introspected token without `iss`, the issuer its
     /// verifier was told.
     pub fn issuer(&self) -> Option<&str> {
-        self.claims().issuer().or(self.0.verified.issuer.as_deref())
+        self.0.verified.issuer()
     }
 
     /// `aud`: for whom the token is meant.
@@ -212,12 +113,12 @@ impl AccessToken {
 
     /// The token's scopes.
     pub fn scopes(&self) -> &Scopes {
-        &self.0.verified.scopes
+        self.0.verified.scopes()
     }
 
     /// The token's permissions; they are not scopes.
     pub fn permissions(&self) -> &Scopes {
-        &self.0.verified.permissions
+        self.0.verified.permissions()
     }
 
     /// `exp`: when the token ends, without leeway.
@@ -233,7 +134,7 @@ impl AccessToken {
 
     /// All claims.
     pub fn claims(&self) -> &ClaimSet {
-        &self.0.verified.claims
+        self.0.verified.claims()
     }
 
     /// The claims as a type of your own, read once per token: later calls with the same `T` share
@@ -261,15 +162,18 @@ impl AccessToken {
     ///
     /// # Errors
     ///
-    /// [`Reason::Scope`] (403) naming all scopes of `R`; [`Reason::Denied`] (403) if `R` names
-    /// none.
+    /// [`Reason::Scope`] (403) naming all scopes of `R`; [`Reason::Denied`] (403) if it is no
+    /// scope that is missing.
     pub fn require<R: Requirement>(&self) -> Result<(), Error> {
         if R::met_by(&self.grant()) {
             return Ok(());
         }
         let mut named = Vec::new();
         R::name_scopes(&mut named);
-        Err(if named.is_empty() {
+        named.dedup();
+        // A client told to bring scopes it has brought would come back with the same token for
+        // ever: then something else is missing.
+        Err(if named.iter().all(|scope| self.scopes().contains(scope)) {
             Error::new(
                 Reason::Denied,
                 "token does not meet the requirement of this operation",
@@ -303,16 +207,16 @@ impl AccessToken {
         }
     }
 
+    /// The end of the verdict.
+    #[cfg_attr(not(feature = "cache"), allow(dead_code))]
+    pub(crate) fn good_until(&self) -> UnixTime {
+        self.0.good_until
+    }
+
     /// Whether the verdict still stands: its time is not over and what proved it is still trusted.
     #[cfg_attr(not(feature = "cache"), allow(dead_code))]
     pub(crate) fn stands(&self, now: UnixTime) -> bool {
-        now < self.0.good_until
-            && self
-                .0
-                .verified
-                .lease
-                .as_ref()
-                .is_none_or(|lease| lease.holds(now))
+        now < self.0.good_until && self.0.verified.is_trusted(now)
     }
 }
 
@@ -324,48 +228,6 @@ impl fmt::Debug for AccessToken {
             .field("scopes", self.scopes())
             .field("claims", self.claims())
             .finish_non_exhaustive()
-    }
-}
-
-/// The claims read as types, one per type that was ever asked for. Append-only and without a lock:
-/// the list is as long as the program has claim types, usually one.
-#[derive(Default)]
-struct Typed(OnceLock<Box<TypedClaims>>);
-
-struct TypedClaims {
-    of: TypeId,
-    value: Arc<dyn Any + Send + Sync>,
-    next: Typed,
-}
-
-impl Typed {
-    fn find<T: Send + Sync + 'static>(&self) -> Option<Arc<T>> {
-        let mut here = self;
-        while let Some(claims) = here.0.get() {
-            if claims.of == TypeId::of::<T>() {
-                return claims.value.clone().downcast().ok();
-            }
-            here = &claims.next;
-        }
-        None
-    }
-
-    /// Appends `value`; if another thread was faster with the same type, theirs counts.
-    fn keep<T: Send + Sync + 'static>(&self, value: Arc<T>) -> Arc<T> {
-        let mut here = self;
-        loop {
-            let claims = here.0.get_or_init(|| {
-                Box::new(TypedClaims {
-                    of: TypeId::of::<T>(),
-                    value: value.clone(),
-                    next: Typed::default(),
-                })
-            });
-            if claims.of == TypeId::of::<T>() {
-                return claims.value.clone().downcast().unwrap_or(value);
-            }
-            here = &claims.next;
-        }
     }
 }
 
@@ -384,6 +246,15 @@ impl Presence {
             token,
             outer_scopes: Vec::new(),
         }
+    }
+
+    /// Takes its place in a request. The gate nearest to the handler decides who asks; what scope
+    /// layers further outside demand stays known.
+    pub(crate) fn enter(mut self, extensions: &mut Extensions) {
+        if let Some(outer) = extensions.remove::<Presence>() {
+            self.outer_scopes = outer.outer_scopes;
+        }
+        extensions.insert(self);
     }
 
     /// The token of a request that a guard named `wanted` needs.
@@ -454,6 +325,12 @@ impl FromToken for Scopes {
 ///     const NAME: &'static str = "applicant";
 /// }
 /// ```
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` names no kind of token",
+    label = "no kind of token",
+    note = "give it a name: `impl portcullis::TokenKind for {Self} {{ const NAME: &'static str = \
+            \"…\"; }}`, the one a `Kind` of the server has"
+)]
 pub trait TokenKind: 'static {
     /// The name as the server's kinds declare it.
     const NAME: &'static str;
@@ -475,6 +352,11 @@ pub trait TokenKind: 'static {
 ///     }
 /// }
 /// ```
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` has no policy for `{Resource}`",
+    label = "nobody says whether access is permitted",
+    note = "write it down: `impl portcullis::Permits<{Resource}> for {Self}`"
+)]
 pub trait Permits<Resource: ?Sized> {
     /// Whether access is permitted. Absent data must deny.
     fn permits(&self, resource: &Resource) -> bool;
@@ -531,17 +413,6 @@ mod tests {
         }
         let error = token("{}").claims_as::<Party>().unwrap_err();
         assert_eq!(error.reason(), Reason::ClaimShape);
-    }
-
-    #[test]
-    fn a_lease_ends_and_is_withdrawn() {
-        let lease = Lease::until(UnixTime::from_secs(10));
-        assert!(lease.holds(UnixTime::from_secs(9)));
-        assert!(!lease.holds(UnixTime::from_secs(10)));
-        lease.extend(UnixTime::from_secs(20));
-        assert!(lease.holds(UnixTime::from_secs(10)));
-        lease.withdraw();
-        assert!(!lease.holds(UnixTime::EPOCH));
     }
 
     #[test]

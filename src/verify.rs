@@ -1,14 +1,13 @@
 //! What it means to prove a credential: the trait, and its erased twin behind the door.
 
 use std::future::Future;
-use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::clock::{Clock, UnixTime};
+use crate::clock::{BoxFuture, Clock, UnixTime};
 use crate::credential::Credential;
 use crate::error::Error;
-use crate::token::Verified;
+use crate::verified::Verified;
 
 /// Proves credentials.
 ///
@@ -39,6 +38,12 @@ use crate::token::Verified;
 ///     }
 /// }
 /// ```
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` proves no credentials",
+    label = "no verifier",
+    note = "a builder becomes a verifier with `.build()?`; for a token of your own implement \
+            `portcullis::Verifier`"
+)]
 pub trait Verifier: Send + Sync + 'static {
     /// Proves `credential`.
     ///
@@ -64,7 +69,7 @@ pub trait Verifier: Send + Sync + 'static {
     }
 
     /// How long answers may be remembered. Default: accepted ones 30 seconds and never past
-    /// `exp`, refusals not at all.
+    /// their [end](crate::Verified::with_leeway), refusals not at all.
     fn lifetime(&self) -> VerdictLifetime {
         VerdictLifetime::default()
     }
@@ -77,6 +82,32 @@ pub trait Verifier: Send + Sync + 'static {
     fn ready(&self, moment: &Moment<'_>) -> impl Future<Output = Result<(), Error>> + Send {
         let _ = moment;
         async { Ok(()) }
+    }
+}
+
+impl<V: Verifier> Verifier for Arc<V> {
+    fn verify(
+        &self,
+        credential: &Credential<'_>,
+        moment: &Moment<'_>,
+    ) -> impl Future<Output = Result<Verified, Error>> + Send {
+        V::verify(self, credential, moment)
+    }
+
+    fn verify_now(
+        &self,
+        credential: &Credential<'_>,
+        moment: &Moment<'_>,
+    ) -> Option<Result<Verified, Error>> {
+        V::verify_now(self, credential, moment)
+    }
+
+    fn lifetime(&self) -> VerdictLifetime {
+        V::lifetime(self)
+    }
+
+    fn ready(&self, moment: &Moment<'_>) -> impl Future<Output = Result<(), Error>> + Send {
+        V::ready(self, moment)
     }
 }
 
@@ -124,7 +155,7 @@ pub struct VerdictLifetime {
 }
 
 impl VerdictLifetime {
-    /// Remembers accepted tokens for `accepted`, never past their `exp`, and no refusals. Zero:
+    /// Remembers accepted tokens for `accepted`, never past their end, and no refusals. Zero:
     /// each request is verified anew.
     pub const fn accepted(accepted: Duration) -> VerdictLifetime {
         VerdictLifetime {
@@ -154,8 +185,6 @@ impl Default for VerdictLifetime {
         VerdictLifetime::accepted(Duration::from_secs(30))
     }
 }
-
-pub(crate) type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
 /// [`Verifier`] behind a pointer.
 pub(crate) trait ErasedVerifier: Send + Sync {

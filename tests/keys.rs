@@ -27,9 +27,7 @@ impl Gate {
         set_up: impl FnOnce(portcullis::RemoteJwksBuilder) -> portcullis::RemoteJwksBuilder,
     ) -> Gate {
         let clock = ManualClock::at(UnixTime::from_secs(1_795_262_400));
-        let issuer = AuthorizationServer::builder()
-            .with_clock(clock.clone())
-            .build();
+        let issuer = AuthorizationServer::builder().clock(clock.clone()).build();
         let keys = set_up(RemoteJwks::at(&issuer.jwks_uri()).fetch(issuer.fetcher()));
         Gate::of(issuer, clock, keys)
     }
@@ -162,8 +160,15 @@ async fn unknown_kids_cannot_raise_the_pace_of_fetches() {
                 .token()
                 .header("kid", format!("made-up-{second}-{n}"))
                 .mint();
+            let began = gate.now();
             let outcome = gate.show_and_wait(&token).await;
-            assert_eq!(reason(&outcome), Some(Reason::UnknownKey));
+            // Refused once a newer set was seen; until then nobody knows.
+            let reason = reason(&outcome).unwrap();
+            assert!(
+                matches!(reason, Reason::UnknownKey | Reason::KeysUnavailable),
+                "{reason:?}"
+            );
+            assert!(gate.now().since(began) <= Duration::from_millis(2_100));
         }
         gate.pass(Duration::from_secs(1)).await;
     }
@@ -177,6 +182,41 @@ async fn unknown_kids_cannot_raise_the_pace_of_fetches() {
         "{} fetches in {elapsed} s",
         gate.fetches()
     );
+}
+
+#[tokio::test]
+async fn a_new_key_is_never_a_401_while_the_issuer_may_not_be_asked() {
+    let gate = Gate::new();
+    gate.show(&gate.token()).await.unwrap();
+    gate.pass(Duration::from_secs(1)).await;
+    gate.issuer.rotate();
+    let error = gate.show(&gate.token()).await.unwrap_err();
+    assert_eq!(error.reason(), Reason::KeysUnavailable);
+    assert_eq!(
+        error.to_string(),
+        "the issuer was asked for its keys a moment ago"
+    );
+    assert_eq!(error.retry_after(), Some(Duration::from_secs(4)));
+    gate.pass(error.retry_after().unwrap()).await;
+    gate.show(&gate.token())
+        .await
+        .expect("Retry-After was honest");
+}
+
+#[tokio::test]
+async fn a_made_up_kid_is_refused_at_once_until_the_issuer_may_be_asked_again() {
+    let gate = Gate::new();
+    let token = gate.issuer.token().header("kid", "made-up").mint();
+    for _ in 0..5 {
+        assert_eq!(reason(&gate.show(&token).await), Some(Reason::UnknownKey));
+    }
+    assert_eq!(gate.fetches(), 1);
+    gate.pass(Duration::from_millis(4_900)).await;
+    assert_eq!(reason(&gate.show(&token).await), Some(Reason::UnknownKey));
+    assert_eq!(gate.fetches(), 1);
+    gate.pass(Duration::from_millis(100)).await;
+    assert_eq!(reason(&gate.show(&token).await), Some(Reason::UnknownKey));
+    assert_eq!(gate.fetches(), 2);
 }
 
 #[tokio::test]
@@ -388,6 +428,7 @@ fn the_engine_moves_to_another_runtime_when_its_own_is_gone() {
     };
     runtime().block_on(async { gate.show(&gate.token()).await.unwrap() });
     runtime().block_on(async {
+        gate.clock.advance(Duration::from_secs(6));
         gate.issuer.rotate();
         gate.show_and_wait(&gate.token()).await.unwrap();
     });
@@ -400,7 +441,7 @@ async fn keys_are_found_through_the_metadata() {
         AuthorizationServer::builder().path("/tenant/a"),
     ] {
         let clock = ManualClock::at(UnixTime::from_secs(1_795_262_400));
-        let issuer = builder.with_clock(clock.clone()).build();
+        let issuer = builder.clock(clock.clone()).build();
         let keys = RemoteJwks::discover(issuer.issuer()).fetch(issuer.fetcher());
         let gate = Gate::of(issuer, clock, keys);
         gate.show(&gate.token()).await.unwrap();
@@ -415,7 +456,7 @@ async fn openid_configuration_is_the_second_choice() {
     let builder = AuthorizationServer::builder()
         .path("/t")
         .without_oauth_metadata();
-    let issuer = builder.with_clock(clock.clone()).build();
+    let issuer = builder.clock(clock.clone()).build();
     let keys = RemoteJwks::discover(issuer.issuer()).fetch(issuer.fetcher());
     let gate = Gate::of(issuer, clock, keys);
     gate.show(&gate.token()).await.unwrap();
@@ -424,9 +465,7 @@ async fn openid_configuration_is_the_second_choice() {
 #[tokio::test]
 async fn metadata_of_another_issuer_is_dropped_whole() {
     let clock = ManualClock::at(UnixTime::from_secs(1_795_262_400));
-    let issuer = AuthorizationServer::builder()
-        .with_clock(clock.clone())
-        .build();
+    let issuer = AuthorizationServer::builder().clock(clock.clone()).build();
     let document = format!(
         r#"{{"issuer":"https://other.example","jwks_uri":"{}"}}"#,
         issuer.jwks_uri()
@@ -450,9 +489,7 @@ async fn metadata_of_another_issuer_is_dropped_whole() {
 #[tokio::test]
 async fn an_rsa_key_without_alg_is_used_with_one_algorithm_alone() {
     let clock = ManualClock::at(UnixTime::from_secs(1_795_262_400));
-    let issuer = AuthorizationServer::builder()
-        .with_clock(clock.clone())
-        .build();
+    let issuer = AuthorizationServer::builder().clock(clock.clone()).build();
     issuer.token().algorithm(Algorithm::PS256).mint();
     let mut jwks = issuer.jwks();
     for key in jwks["keys"].as_array_mut().unwrap() {
@@ -501,7 +538,7 @@ fn key_sources_that_cannot_be() {
     assert_eq!(
         refused(RemoteJwks::at("http://as.example/jwks")),
         "jwks_uri is \"http://as.example/jwks\", wanted an https URL (http only on loopback) \
-         without user, query and fragment"
+         without user and fragment"
     );
     assert!(refused(RemoteJwks::discover("as.example")).starts_with("issuer is \"as.example\""));
     let keys = || RemoteJwks::at("https://as.example/jwks");
@@ -518,9 +555,7 @@ fn key_sources_that_cannot_be() {
 #[tokio::test]
 async fn clones_share_one_engine() {
     let clock = ManualClock::at(UnixTime::from_secs(1_795_262_400));
-    let issuer = AuthorizationServer::builder()
-        .with_clock(clock.clone())
-        .build();
+    let issuer = AuthorizationServer::builder().clock(clock.clone()).build();
     let keys = RemoteJwks::at(&issuer.jwks_uri())
         .fetch(issuer.fetcher())
         .build()

@@ -19,7 +19,7 @@ const AUDIENCE: &str = "https://api.example.com/";
 async fn gate(auth: impl FnOnce(&AuthorizationServer) -> ClientAuth) -> Gate {
     let clock = ManualClock::at(UnixTime::from_secs(1_795_262_400));
     let issuer = AuthorizationServer::builder()
-        .with_clock(clock.clone())
+        .clock(clock.clone())
         .start()
         .await
         .unwrap();
@@ -334,7 +334,7 @@ async fn a_look_up_of_ones_own() {
     assert_eq!(error.reason(), Reason::LookupUnavailable);
     assert_eq!(
         error.to_string(),
-        "the look-up failed: no row for [redacted]"
+        "the look-up failed: [withheld: it repeats a secret]"
     );
 }
 

@@ -21,7 +21,7 @@ struct World {
 
 static WORLD: LazyLock<World> = LazyLock::new(|| {
     let clock = ManualClock::at(UnixTime::from_secs(1_795_262_400));
-    let issuer = AuthorizationServer::builder().with_clock(clock).build();
+    let issuer = AuthorizationServer::builder().clock(clock).build();
     let token = issuer.token().subject("alice").scope("read:events").mint();
     let keys = StaticJwks::from_json(&issuer.jwks().to_string()).unwrap();
     let jwt = portcullis::JwtVerifier::builder(issuer.issuer(), AUDIENCE).keys(keys);

@@ -166,7 +166,7 @@ impl Options {
     /// The algorithms that are accepted, in order of preference.
     pub fn algorithms(&self) -> &[Algorithm] {
         match self.algorithms.is_empty() {
-            true => &Algorithm::ASYMMETRIC,
+            true => Algorithm::ASYMMETRIC,
             false => &self.algorithms,
         }
     }

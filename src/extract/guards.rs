@@ -79,12 +79,12 @@ impl<S: Sync> FromRequestParts<S> for Scopes {
 ///
 /// async fn edit(_: RequireScope<(EventsRead, EventsWrite)>) {}
 /// ```
-pub struct RequireScope<R> {
+pub struct RequireScope<R: Requirement> {
     token: AccessToken,
     requirement: PhantomData<fn() -> R>,
 }
 
-impl<R> RequireScope<R> {
+impl<R: Requirement> RequireScope<R> {
     /// The token that met the requirement.
     pub fn into_token(self) -> AccessToken {
         self.token
@@ -126,12 +126,12 @@ impl<S: Sync, R: Requirement> FromRequestParts<S> for RequireScope<R> {
 ///     format!("thank you, {}", applicant.principal())
 /// }
 /// ```
-pub struct Token<K> {
+pub struct Token<K: TokenKind> {
     token: AccessToken,
     kind: PhantomData<fn() -> K>,
 }
 
-impl<K> Token<K> {
+impl<K: TokenKind> Token<K> {
     /// The token, without its kind.
     pub fn into_token(self) -> AccessToken {
         self.token
@@ -157,8 +157,8 @@ impl<S: Sync, K: TokenKind> FromRequestParts<S> for Token<K> {
 }
 
 macro_rules! wraps_token {
-    ($($name:ident),+) => { $(
-        impl<T> Deref for $name<T> {
+    ($($name:ident: $bound:ident),+) => { $(
+        impl<T: $bound> Deref for $name<T> {
             type Target = AccessToken;
 
             fn deref(&self) -> &AccessToken {
@@ -166,13 +166,13 @@ macro_rules! wraps_token {
             }
         }
 
-        impl<T> Clone for $name<T> {
+        impl<T: $bound> Clone for $name<T> {
             fn clone(&self) -> $name<T> {
                 $name { token: self.token.clone(), ..*self }
             }
         }
 
-        impl<T> fmt::Debug for $name<T> {
+        impl<T: $bound> fmt::Debug for $name<T> {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 f.debug_tuple(stringify!($name)).field(&self.token).finish()
             }
@@ -180,7 +180,7 @@ macro_rules! wraps_token {
     )+ };
 }
 
-wraps_token!(RequireScope, Token);
+wraps_token!(RequireScope: Requirement, Token: TokenKind);
 
 /// Both, in this order; for [`Authenticated`](super::Authenticated).
 impl<A: FromToken, B: FromToken> FromToken for (A, B) {

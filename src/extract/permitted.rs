@@ -1,5 +1,6 @@
 //! Access to this one resource: the id comes out only through the gate.
 
+use std::fmt;
 use std::ops::Deref;
 
 use axum_core::extract::FromRequestParts;
@@ -51,12 +52,24 @@ pub struct Permitted<T, E>(
 
 /// Why [`Permitted`] refused: the gate's reason, or the resource's own rejection.
 #[derive(Debug)]
+#[non_exhaustive]
 pub enum PermittedRejection<R> {
     /// The token, or the policy.
     Gate(Rejection),
     /// The resource could not be extracted. The policy was not asked.
     Resource(R),
 }
+
+impl<R: fmt::Display> fmt::Display for PermittedRejection<R> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            PermittedRejection::Gate(rejection) => rejection.fmt(f),
+            PermittedRejection::Resource(rejection) => rejection.fmt(f),
+        }
+    }
+}
+
+impl<R: fmt::Debug + fmt::Display> std::error::Error for PermittedRejection<R> {}
 
 impl<R: IntoResponse> IntoResponse for PermittedRejection<R> {
     fn into_response(self) -> Response {

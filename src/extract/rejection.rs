@@ -5,7 +5,7 @@ use std::fmt;
 use axum_core::body::Body;
 use axum_core::response::{IntoResponse, Response};
 
-use crate::challenge::Answers;
+use crate::challenge::unworded;
 use crate::error::Error;
 use crate::server::ResourceServer;
 
@@ -54,10 +54,7 @@ impl IntoResponse for Error {
     /// The answer of a server with default settings; the layer outside words it anew. So a handler
     /// may return `Result<_, portcullis::Error>`.
     fn into_response(self) -> Response {
-        if self.reason() == crate::error::Reason::MissingLayer {
-            tracing::error!("{self}");
-        }
-        Answers::default().answer(&self).map(Body::from)
+        unworded(&self).map(Body::from)
     }
 }
 

@@ -95,6 +95,19 @@ impl ClientAuth {
         self
     }
 
+    /// What must not be repeated, in the forms it is sent in.
+    pub(super) fn secret(&self) -> &str {
+        match &self.method {
+            Method::Basic(header) => header
+                .to_str()
+                .unwrap_or_default()
+                .trim_start_matches("Basic "),
+            Method::Post(secret) => secret,
+            // Signed anew for each call, and good for a minute at one place.
+            Method::PrivateKeyJwt { .. } => "",
+        }
+    }
+
     /// Adds the credentials to a request. `audience` is whom an assertion is for.
     pub(super) fn authenticate(
         &self,

@@ -9,7 +9,8 @@ use crate::credential::Credential;
 use crate::error::{ConfigError, Error, Reason};
 use crate::fetch::{DEADLINE, either};
 use crate::rules::{ClaimRules, MayLack};
-use crate::token::Verified;
+use crate::text;
+use crate::verified::Verified;
 use crate::verify::{Moment, VerdictLifetime, Verifier};
 
 /// Looks a token up in a store of your own.
@@ -18,20 +19,24 @@ use crate::verify::{Moment, VerdictLifetime, Verifier};
 ///
 /// ```
 /// use portcullis::{ClaimSet, Lookup, LookupVerifier, Unavailable};
+/// use serde_json::json;
+/// use std::collections::HashMap;
 ///
-/// struct Sessions { /* a connection pool */ }
+/// /// Stands for a connection pool.
+/// struct Sessions { rows: HashMap<String, String> }
 ///
 /// impl Lookup for Sessions {
 ///     async fn look_up(&self, token: &str) -> Result<Option<ClaimSet>, Unavailable> {
-///         // An error of the store becomes `Unavailable` through `?`, and a 503.
-///         if token != "7f3a9c" {
+///         let Some(user) = self.rows.get(token) else {
 ///             return Ok(None);
-///         }
-///         Ok(Some(ClaimSet::parse(r#"{"sub":"endpoint-1","exp":1795231139}"#)?))
+///         };
+///         // An error of the store becomes `Unavailable` through `?`, and a 503.
+///         Ok(Some(ClaimSet::from_serialize(&json!({"sub": user, "scope": "read:events"}))?))
 ///     }
 /// }
 ///
-/// let verifier = LookupVerifier::new(Sessions {}).build()?;
+/// let rows = HashMap::from([("7f3a9c".to_owned(), "alice".to_owned())]);
+/// let verifier = LookupVerifier::builder(Sessions { rows }).build()?;
 /// # Ok::<(), portcullis::ConfigError>(())
 /// ```
 pub trait Lookup: Send + Sync + 'static {
@@ -46,7 +51,11 @@ pub trait Lookup: Send + Sync + 'static {
     ) -> impl Future<Output = Result<Option<ClaimSet>, Unavailable>> + Send;
 }
 
-/// The store cannot be asked. Any error becomes one through `?`.
+/// The store cannot be asked. Every `std::error::Error` becomes one through `?`; boxed errors and
+/// those of `anyhow` through `.map_err(|error| Unavailable::new(error.to_string()))`.
+///
+/// Its text goes to the log. The token is cut out of it; keep other secrets, such as the store's
+/// address with a password, out of it yourself.
 #[derive(Debug)]
 pub struct Unavailable {
     why: String,
@@ -77,6 +86,11 @@ impl<E: std::error::Error> From<E> for Unavailable {
 }
 
 /// An `async fn(&str) -> Result<Option<ClaimSet>, Unavailable>`; every such function implements it.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is no `async fn(&str) -> Result<Option<ClaimSet>, Unavailable>`",
+    note = "a closure that captures something cannot be one: implement `portcullis::Lookup` on a \
+            struct that holds what it needs, and pass that to `LookupVerifier::builder`"
+)]
 pub trait LookupFn<'a>: Send + Sync + 'static {
     /// What the function returns.
     type Answer: Future<Output = Result<Option<ClaimSet>, Unavailable>> + Send + 'a;
@@ -129,11 +143,7 @@ pub struct LookupVerifierBuilder {
 
 impl LookupVerifier {
     /// Begins a verifier that asks `lookup`.
-    #[expect(
-        clippy::new_ret_no_self,
-        reason = "the builder is what one wants to name"
-    )]
-    pub fn new(lookup: impl Lookup) -> LookupVerifierBuilder {
+    pub fn builder(lookup: impl Lookup) -> LookupVerifierBuilder {
         LookupVerifierBuilder {
             lookup: Box::new(lookup),
             rules: ClaimRules::new(
@@ -152,7 +162,8 @@ impl LookupVerifier {
         }
     }
 
-    /// Begins a verifier that asks a plain `async fn(&str)`.
+    /// Begins a verifier that asks a plain `async fn(&str)`. A function captures nothing; for a
+    /// store behind a connection pool implement [`Lookup`] on a struct that holds the pool.
     ///
     /// # Examples
     ///
@@ -170,7 +181,7 @@ impl LookupVerifier {
     where
         F: for<'a> LookupFn<'a>,
     {
-        LookupVerifier::new(Function(look_up))
+        LookupVerifier::builder(Function(look_up))
     }
 }
 
@@ -229,6 +240,9 @@ impl LookupVerifierBuilder {
     /// [`ConfigError`] if an issuer or audience is empty or the leeway is above 5 minutes.
     pub fn build(self) -> Result<LookupVerifier, ConfigError> {
         self.rules.check()?;
+        if self.deadline.is_zero() {
+            return Err(ConfigError::new("deadline is 0, wanted more"));
+        }
         Ok(LookupVerifier {
             lookup: self.lookup,
             rules: self.rules,
@@ -255,7 +269,7 @@ impl Verifier for LookupVerifier {
         });
         let claims = answer.map_err(|unavailable| {
             // The sentence is not ours: a store may quote what it was asked for.
-            let why = unavailable.why.replace(token, "[redacted]");
+            let why = text::withhold(unavailable.why, [token]);
             Error::unavailable(
                 unavailable.retry_after,
                 format!("the look-up failed: {why}"),
@@ -267,8 +281,10 @@ impl Verifier for LookupVerifier {
                 "the store does not know the token",
             ));
         };
-        self.rules.judge(&claims, moment.clock().now())?;
-        Ok(Verified::new(claims).with_leeway(self.rules.leeway))
+        let judged = self.rules.judge(&claims, moment.clock().now());
+        judged.map_err(|error| error.withholding([token]))?;
+        // No leeway here: past its `exp` the answer is no longer used, and the store is asked.
+        Ok(Verified::new(claims))
     }
 
     fn lifetime(&self) -> VerdictLifetime {
@@ -276,7 +292,7 @@ impl Verifier for LookupVerifier {
     }
 }
 
-type Answer<'a> = crate::verify::BoxFuture<'a, Result<Option<ClaimSet>, Unavailable>>;
+type Answer<'a> = crate::clock::BoxFuture<'a, Result<Option<ClaimSet>, Unavailable>>;
 
 /// [`Lookup`] behind a pointer.
 trait ErasedLookup: Send + Sync {

@@ -13,10 +13,11 @@ use crate::clock::UnixTime;
 use crate::credential::Credential;
 use crate::error::{ConfigError, Error, Reason};
 use crate::fetch::{DEADLINE, Fetch, Fetcher, MAX_BYTES, secure_url};
+use crate::fetch_default::default_fetcher;
 use crate::json::{self, Json};
 use crate::rules::{ClaimRules, MayLack};
 use crate::text::quote;
-use crate::token::Verified;
+use crate::verified::Verified;
 use crate::verify::{Moment, VerdictLifetime, Verifier};
 
 /// Proves opaque tokens by asking the issuer's introspection endpoint (RFC 7662).
@@ -89,6 +90,23 @@ impl IntrospectionVerifier {
             accepted: Duration::from_secs(30),
             refused: Duration::from_secs(10),
         }
+    }
+
+    async fn ask(&self, token: &str, moment: &Moment<'_>) -> Result<Verified, Error> {
+        let request = self
+            .request(token, moment.now())
+            .map_err(|error| unavailable(&error))?;
+        let response = self.fetcher.send(request, moment.clock()).await;
+        let claims = read(response.map_err(|error| unavailable(&error))?)?;
+        judge_token_type(&claims)?;
+        // The answer may have taken seconds.
+        self.rules.judge(&claims, moment.clock().now())?;
+        // No leeway here: past its `exp` the answer is no longer used, and the issuer is asked.
+        let verified = Verified::new(claims);
+        Ok(match &self.rules.issuer {
+            Some(issuer) => verified.with_issuer(issuer),
+            None => verified,
+        })
     }
 
     /// The form of RFC 7662 §2.1. The token stands in the body, never in the URL, where logs would
@@ -183,9 +201,12 @@ impl IntrospectionVerifierBuilder {
     pub fn build(self) -> Result<IntrospectionVerifier, ConfigError> {
         let endpoint = self.endpoint?;
         self.rules.check()?;
+        if self.deadline.is_zero() {
+            return Err(ConfigError::new("deadline is 0, wanted more"));
+        }
         let fetcher = match self.fetcher {
             Some(fetcher) => fetcher,
-            None => Fetcher::default_client(&endpoint)?,
+            None => default_fetcher(&endpoint)?,
         };
         Ok(IntrospectionVerifier {
             endpoint,
@@ -203,20 +224,10 @@ impl Verifier for IntrospectionVerifier {
         credential: &Credential<'_>,
         moment: &Moment<'_>,
     ) -> Result<Verified, Error> {
-        let request = self
-            .request(credential.token(), moment.now())
-            .map_err(|error| unavailable(&error))?;
-        let response = self.fetcher.send(request, moment.clock()).await;
-        let response = response.map_err(|error| unavailable(&error))?;
-        let claims = read(response)?;
-        // The answer may have taken seconds.
-        judge_token_type(&claims)?;
-        self.rules.judge(&claims, moment.clock().now())?;
-        let verified = Verified::new(claims).with_leeway(self.rules.leeway);
-        Ok(match &self.rules.issuer {
-            Some(issuer) => verified.with_issuer(issuer),
-            None => verified,
-        })
+        let verdict = self.ask(credential.token(), moment).await;
+        // Neither a `Fetch` of somebody else's nor the claims of the answer can be trusted not to
+        // repeat what was sent.
+        verdict.map_err(|error| error.withholding([credential.token(), self.auth.secret()]))
     }
 
     fn lifetime(&self) -> VerdictLifetime {

@@ -1,6 +1,7 @@
 //! Where an issuer says its keys are: RFC 8414, then OpenID Connect Discovery.
 
 use std::borrow::Cow;
+use std::fmt;
 use std::sync::Arc;
 
 use http::header::ACCEPT;
@@ -12,12 +13,45 @@ use crate::fetch::{Fetcher, secure_url};
 use crate::json::{self, Json};
 use crate::text::quote;
 
+/// Where the keys are.
+#[derive(Clone)]
+pub(super) enum Source {
+    At(Uri),
+    Discover { issuer: Box<str>, urls: [Uri; 2] },
+}
+
+impl Source {
+    /// What is asked first.
+    pub(super) fn uri(&self) -> &Uri {
+        match self {
+            Source::At(uri) => uri,
+            Source::Discover { urls, .. } => &urls[0],
+        }
+    }
+}
+
+impl fmt::Display for Source {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Source::At(uri) => uri.fmt(f),
+            Source::Discover { issuer, .. } => f.write_str(issuer),
+        }
+    }
+}
+
 /// The two places where an issuer's metadata may be.
 ///
 /// RFC 8414 §3.1 inserts the well-known part between host and path; OpenID Connect Discovery §4
 /// appends it. Neither normalises anything.
 pub(super) fn metadata_urls(issuer: &str) -> Result<[Uri; 2], ConfigError> {
     let uri = secure_url("issuer", issuer)?;
+    // RFC 8414 §2.
+    if uri.query().is_some() {
+        return Err(ConfigError::new(format!(
+            "issuer is {}, wanted a URL without query",
+            quote(issuer)
+        )));
+    }
     let path = uri.path().trim_end_matches('/');
     let origin = origin(&uri);
     let inserted = format!("{origin}/.well-known/oauth-authorization-server{path}");
@@ -111,7 +145,7 @@ fn read_jwks_uri(document: &str, issuer: &str, url: &Uri) -> Result<Uri, String>
     }
     let jwks_uri = jwks_uri.ok_or("there is no jwks_uri")?;
     let found = secure_url("jwks_uri", &jwks_uri).map_err(|error| error.to_string())?;
-    // A public issuer must not be able to point us at this machine.
+    // What an https document says is not fetched without TLS, not even from this machine.
     if found.scheme_str() == Some("http") && url.scheme_str() == Some("https") {
         return Err(format!("jwks_uri is {}, wanted https", quote(&jwks_uri)));
     }
@@ -146,7 +180,7 @@ mod tests {
                 "https://as.example:8443/tenant/a/.well-known/openid-configuration"
             ]
         );
-        assert!(metadata_urls("rocketlawyer.com").is_err());
+        assert!(metadata_urls("as.example").is_err());
         assert!(metadata_urls("http://as.example").is_err());
     }
 

@@ -13,7 +13,7 @@ use serde_json::Value;
 use crate::algorithm::Algorithm;
 use crate::clock::UnixTime;
 use crate::text::quote;
-use crate::token::Lease;
+use crate::verified::Lease;
 
 /// What a signature is checked with: a parsed key and its one algorithm.
 pub(crate) enum Prepared {

@@ -1,6 +1,8 @@
 //! Public keys of an issuer: read one by one, prepared once, brought and kept fresh.
 
+mod absent;
 mod discovery;
+mod engine;
 mod fixed;
 mod key;
 mod remote;

@@ -1,31 +1,22 @@
-//! Keys that an issuer publishes: brought by one background task, read without waiting.
-//!
-//! All fetching happens in one task per [`RemoteJwks`], the *engine*. Requests read the newest
-//! snapshot; who misses a key rings the engine's bell and waits, for a bounded time, until the
-//! engine has finished a round. So there is one flight by construction, a client that hangs up
-//! cancels nothing, and the pace between rounds is kept in one place.
+//! Keys that an issuer publishes, as their owner sees them.
 
 use std::fmt;
-use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use arc_swap::ArcSwapOption;
-use http::Uri;
-use tokio::sync::watch;
-
-use super::discovery;
-use super::set::KeySet;
-use crate::clock::{Clock, UnixTime};
-use crate::error::{ConfigError, Error, Reason};
-use crate::fetch::{DEADLINE, Fetch, Fetcher, MAX_BYTES, either, secure_url};
+use super::discovery::{self, Source};
+use super::engine::{Pace, Shared, Snapshot};
+use crate::error::{ConfigError, Error};
+use crate::fetch::{DEADLINE, Fetch, Fetcher, MAX_BYTES, secure_url};
+use crate::fetch_default::default_fetcher;
 use crate::verify::Moment;
 
 /// The keys an issuer publishes at a `jwks_uri`, fetched and kept fresh. Cloning is cheap; clones
 /// share the keys.
 ///
-/// Needs a tokio runtime from its first use on. Nothing is fetched before that.
+/// Needs a tokio runtime with time enabled from its first use on; nothing is fetched before that.
+/// The runtime that sees the first use does the fetching, so it must be one that goes on running.
+/// Servers that share it share the clock of the first.
 ///
 /// # Examples
 ///
@@ -56,21 +47,6 @@ pub struct RemoteJwksBuilder {
     pace: Pace,
 }
 
-#[derive(Clone)]
-enum Source {
-    At(Uri),
-    Discover { issuer: Box<str>, urls: [Uri; 2] },
-}
-
-/// All durations of one engine.
-#[derive(Clone, Copy)]
-struct Pace {
-    lifetime: Duration,
-    interval: Duration,
-    wait: Duration,
-    stale: Duration,
-}
-
 impl RemoteJwks {
     /// Fetches the key set from `jwks_uri`.
     ///
@@ -95,94 +71,35 @@ impl RemoteJwks {
 
     /// The newest keys, if they may still be trusted. Never waits.
     pub(crate) fn snapshot(&self, moment: &Moment<'_>) -> Option<Arc<Snapshot>> {
-        self.0.start_engine(moment);
-        let snapshot = self.0.state.snapshot.load_full()?;
-        (moment.now() < snapshot.trusted_until).then_some(snapshot)
+        self.0.snapshot(moment)
     }
 
-    /// Waits until a round of the engine that began after this call, or was running, is over; at
-    /// most as long as a caller may wait.
+    /// Waits until the engine has tried to bring a set that has `kid`.
     ///
     /// # Errors
     ///
-    /// [`Reason::KeysUnavailable`] if no fresh set could be had.
-    pub(crate) async fn renewed(&self, moment: &Moment<'_>) -> Result<(), Error> {
-        let shared = &self.0;
-        if !shared.start_engine(moment) {
-            return Err(Error::new(
-                Reason::KeysUnavailable,
-                "keys cannot be fetched outside of a tokio runtime",
-            ));
-        }
-        let mut rounds = shared.state.round.subscribe();
-        let before = rounds.borrow_and_update().clone();
-        // Nothing will come in time: say so at once, with an honest Retry-After.
-        let wait = shared.pace.wait;
-        if !before.running && before.next > moment.now() + wait {
-            return before.outcome(moment.now());
-        }
-        shared.bell.send_modify(|rung| *rung = rung.wrapping_add(1));
-        let done = async {
-            // An error means that the engine is gone; the timeout speaks for it.
-            if rounds
-                .wait_for(|round| round.finished > before.finished)
-                .await
-                .is_err()
-            {
-                std::future::pending::<()>().await;
-            }
-        };
-        let timely = either(done, moment.clock().sleep(wait)).await.is_some();
-        let after = shared.state.round.borrow().clone();
-        if timely {
-            return after.outcome(moment.clock().now());
-        }
-        if before.running || after.running {
-            return Err(Error::new(
-                Reason::KeysUnavailable,
-                format!(
-                    "the issuer's keys did not come within {} ms",
-                    wait.as_millis()
-                ),
-            )
-            .with_retry_after(shared.pace.interval));
-        }
-        after.outcome(moment.clock().now())
+    /// [`Reason::KeysUnavailable`](crate::Reason::KeysUnavailable) if no newer set could be had,
+    /// [`Reason::UnknownKey`](crate::Reason::UnknownKey) if the newest is known to lack it.
+    pub(crate) async fn renewed(
+        &self,
+        kid: Option<&str>,
+        moment: &Moment<'_>,
+    ) -> Result<(), Error> {
+        self.0.renewed(kid, moment).await
+    }
+
+    /// Notes that the newest set lacks `kid`.
+    pub(crate) fn note_absent(&self, kid: Option<&str>) {
+        self.0.note_absent(kid);
     }
 }
 
 impl fmt::Debug for RemoteJwks {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let keys = self
-            .0
-            .state
-            .snapshot
-            .load()
-            .as_ref()
-            .map(|snapshot| snapshot.set.len());
         f.debug_struct("RemoteJwks")
             .field("source", &self.0.source.to_string())
-            .field("keys", &keys)
+            .field("keys", &self.0.keys())
             .finish_non_exhaustive()
-    }
-}
-
-impl Source {
-    /// What is asked first.
-    fn uri(&self) -> &Uri {
-        match self {
-            Source::At(uri) => uri,
-            Source::Discover { urls, .. } => &urls[0],
-        }
-    }
-}
-
-impl fmt::Display for Source {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Source::At(uri) => uri.fmt(f),
-            Source::Discover { issuer, .. } => f.write_str(issuer),
-        }
     }
 }
 
@@ -218,27 +135,29 @@ impl RemoteJwksBuilder {
     }
 
     /// The least time between two fetches that tokens with an unknown `kid` cause, however many
-    /// there are. Default: 5 seconds; at least 1 second. It bounds how long a new key may be
-    /// refused.
+    /// there are. Default: 5 seconds; at least 1 second. It bounds how long a new key may have to
+    /// wait. A fetch that failed is tried again after about 1, 2, 4 and so on up to 30 seconds.
     pub fn refresh_interval(mut self, interval: Duration) -> RemoteJwksBuilder {
         self.pace.interval = interval;
         self
     }
 
-    /// How long a request with an unknown `kid` waits for a fetch. Default: 2 seconds.
+    /// How long a request with an unknown `kid` waits for a fetch. Default: 2 seconds. If none may
+    /// begin in that time, the answer is 503 at once: whether the key is new or made up is not
+    /// known yet.
     pub fn wait_at_most(mut self, wait: Duration) -> RemoteJwksBuilder {
         self.pace.wait = wait;
         self
     }
 
     /// How long keys are trusted past their lifetime while the issuer cannot be reached. Default:
-    /// 1 hour. After that the answer is 503.
+    /// 1 hour; at most a week. After that the answer is 503.
     pub fn trust_stale_for(mut self, stale: Duration) -> RemoteJwksBuilder {
         self.pace.stale = stale;
         self
     }
 
-    /// How long one fetch may take in all, connecting and reading included. Default: 5 seconds.
+    /// How long one document may take in all, connecting and reading included. Default: 5 seconds.
     pub fn deadline(mut self, deadline: Duration) -> RemoteJwksBuilder {
         self.deadline = deadline;
         self
@@ -261,21 +180,24 @@ impl RemoteJwksBuilder {
         at_least("lifetime", self.pace.lifetime, 10_000)?;
         at_least("refresh_interval", self.pace.interval, 1_000)?;
         at_least("deadline", self.deadline, 1)?;
+        if self.pace.stale > MOST_STALE {
+            return Err(ConfigError::new(format!(
+                "trust_stale_for is {} s, wanted at most {} s",
+                self.pace.stale.as_secs(),
+                MOST_STALE.as_secs()
+            )));
+        }
+        if self.max_bytes == 0 {
+            return Err(ConfigError::new("max_bytes is 0, wanted at least 1"));
+        }
         let fetcher = match self.fetcher {
             Some(fetcher) => fetcher,
-            None => Fetcher::default_client(source.uri())?,
+            None => default_fetcher(source.uri())?,
         };
-        Ok(RemoteJwks(Arc::new(Shared {
-            fetcher: fetcher.with_limits(self.deadline, self.max_bytes),
-            source,
-            pace: self.pace,
-            bell: watch::Sender::new(0),
-            state: Arc::new(State {
-                snapshot: ArcSwapOption::empty(),
-                round: watch::Sender::new(Round::default()),
-                engine: AtomicBool::new(false),
-            }),
-        })))
+        let fetcher = fetcher.with_limits(self.deadline, self.max_bytes);
+        Ok(RemoteJwks(Arc::new(Shared::new(
+            source, fetcher, self.pace,
+        ))))
     }
 }
 
@@ -285,6 +207,10 @@ impl fmt::Debug for RemoteJwksBuilder {
     }
 }
 
+/// The longest time keys are trusted while nobody can tell whether they still are: a week. Without
+/// an end a withdrawn key would live as long as an outage can be made to last.
+const MOST_STALE: Duration = Duration::from_secs(7 * 24 * 3600);
+
 fn at_least(what: &str, found: Duration, wanted_ms: u64) -> Result<(), ConfigError> {
     if found < Duration::from_millis(wanted_ms) {
         return Err(ConfigError::new(format!(
@@ -293,232 +219,4 @@ fn at_least(what: &str, found: Duration, wanted_ms: u64) -> Result<(), ConfigErr
         )));
     }
     Ok(())
-}
-
-struct Shared {
-    source: Source,
-    fetcher: Fetcher,
-    pace: Pace,
-    /// Rung by requests that miss a key. The engine ends when this is dropped.
-    bell: watch::Sender<u64>,
-    state: Arc<State>,
-}
-
-/// What the engine writes and requests read.
-struct State {
-    snapshot: ArcSwapOption<Snapshot>,
-    round: watch::Sender<Round>,
-    /// Whether an engine runs. A runtime that shuts down takes its engine along; the next request
-    /// starts another.
-    engine: AtomicBool,
-}
-
-/// A key set and how long it may be used.
-pub(crate) struct Snapshot {
-    pub(crate) set: KeySet,
-    trusted_until: UnixTime,
-}
-
-/// The engine's log of its last round.
-#[derive(Clone)]
-struct Round {
-    running: bool,
-    finished: u64,
-    /// Why the last round brought nothing; `None` after a good one.
-    fault: Option<Arc<str>>,
-    /// When the next round may begin.
-    next: UnixTime,
-}
-
-impl Default for Round {
-    fn default() -> Round {
-        Round {
-            running: false,
-            finished: 0,
-            fault: Some("no keys were fetched yet".into()),
-            next: UnixTime::EPOCH,
-        }
-    }
-}
-
-impl Round {
-    fn outcome(&self, now: UnixTime) -> Result<(), Error> {
-        match &self.fault {
-            None => Ok(()),
-            Some(why) => Err(Error::new(
-                Reason::KeysUnavailable,
-                format!("the issuer's keys cannot be had: {why}"),
-            )
-            .with_retry_after(self.next.since(now))),
-        }
-    }
-}
-
-impl Shared {
-    /// Starts the engine unless one runs. `false` if there is no runtime to run it on.
-    fn start_engine(&self, moment: &Moment<'_>) -> bool {
-        if self.state.engine.load(Ordering::Acquire) {
-            return true;
-        }
-        let Ok(runtime) = tokio::runtime::Handle::try_current() else {
-            return false;
-        };
-        if self.state.engine.swap(true, Ordering::AcqRel) {
-            return true;
-        }
-        let engine = Engine {
-            source: self.source.clone(),
-            fetcher: self.fetcher.clone(),
-            pace: self.pace,
-            bell: self.bell.subscribe(),
-            clock: moment.clock().clone(),
-            jwks_uri: None,
-            running: Running(self.state.clone()),
-        };
-        drop(runtime.spawn(engine.run()));
-        true
-    }
-}
-
-/// Says that an engine runs, until it is dropped.
-struct Running(Arc<State>);
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        self.0.round.send_modify(|round| round.running = false);
-        self.0.engine.store(false, Ordering::Release);
-    }
-}
-
-/// The task that brings the keys.
-struct Engine {
-    source: Source,
-    fetcher: Fetcher,
-    pace: Pace,
-    bell: watch::Receiver<u64>,
-    clock: Arc<dyn Clock>,
-    /// What discovery found, until a fetch from there fails.
-    jwks_uri: Option<Uri>,
-    running: Running,
-}
-
-/// The first retry after a failure, doubled with each further one.
-const FIRST_RETRY: Duration = Duration::from_secs(1);
-const LAST_RETRY: Duration = Duration::from_secs(30);
-
-impl Engine {
-    async fn run(mut self) {
-        let state = self.running.0.clone();
-        let mut failures: u32 = 0;
-        loop {
-            state.round.send_modify(|round| round.running = true);
-            let started = self.clock.now();
-            let result = self.fetch_set(&state).await;
-            let now = self.clock.now();
-            let fault: Option<Arc<str>> = match result {
-                Ok(set) => {
-                    failures = 0;
-                    self.adopt(&state, set, started);
-                    None
-                }
-                Err(why) => {
-                    failures = failures.saturating_add(1);
-                    self.jwks_uri = None;
-                    tracing::warn!(issuer = %self.source, "the issuer's keys cannot be had: {why}");
-                    Some(why.into())
-                }
-            };
-            // A bell that rang during the round is answered by it.
-            self.bell.borrow_and_update();
-            let failed = fault.is_some();
-            let (next_asked, next_due) = if failed {
-                let retry = now + back_off(failures);
-                (retry, retry)
-            } else {
-                let due = self.pace.lifetime.mul_f64(0.8 - 0.1 * chance());
-                (started + self.pace.interval, started + due)
-            };
-            state.round.send_modify(|round| {
-                round.running = false;
-                round.finished += 1;
-                round.fault = fault;
-                round.next = next_asked;
-            });
-            if self.wait(next_asked, next_due).await.is_err() {
-                return;
-            }
-        }
-    }
-
-    /// Waits until `due`, or, when the bell rings, until `asked`.
-    ///
-    /// # Errors
-    ///
-    /// If nobody holds the key source any more.
-    async fn wait(
-        &mut self,
-        asked: UnixTime,
-        due: UnixTime,
-    ) -> Result<(), watch::error::RecvError> {
-        let pause = |until: UnixTime| self.clock.sleep(until.since(self.clock.now()));
-        let rung = either(self.bell.changed(), pause(due)).await;
-        match rung {
-            None => Ok(()),
-            Some(Err(gone)) => Err(gone),
-            Some(Ok(())) => {
-                self.clock.sleep(asked.since(self.clock.now())).await;
-                Ok(())
-            }
-        }
-    }
-
-    async fn fetch_set(&mut self, state: &State) -> Result<KeySet, String> {
-        let uri = match (&self.source, &self.jwks_uri) {
-            (Source::At(uri), _) | (_, Some(uri)) => uri.clone(),
-            (Source::Discover { issuer, urls }, None) => {
-                let found =
-                    discovery::find_jwks_uri(issuer, urls, &self.fetcher, &self.clock).await?;
-                self.jwks_uri.insert(found).clone()
-            }
-        };
-        let document = discovery::get(&uri, &self.fetcher, &self.clock)
-            .await
-            .map_err(|why| format!("key set: {why}"))?;
-        let known = state.snapshot.load();
-        KeySet::parse(
-            &document,
-            UnixTime::EPOCH,
-            known.as_ref().map(|known| &known.set),
-        )
-    }
-
-    /// Replaces the set whole. What the new one lacks is no longer trusted from here on.
-    fn adopt(&self, state: &State, set: KeySet, fetched: UnixTime) {
-        let trusted_until = fetched + self.pace.lifetime + self.pace.stale;
-        set.extend(trusted_until);
-        let old = state.snapshot.load_full();
-        if old
-            .as_ref()
-            .is_none_or(|old| old.set.left_out() != set.left_out())
-        {
-            for sentence in set.left_out() {
-                tracing::warn!(issuer = %self.source, "{sentence}");
-            }
-        }
-        let new = Arc::new(Snapshot { set, trusted_until });
-        state.snapshot.store(Some(new.clone()));
-        if let Some(old) = old {
-            old.set.withdraw_all_but(&new.set);
-        }
-    }
-}
-
-fn back_off(failures: u32) -> Duration {
-    let doubled = FIRST_RETRY * 2u32.saturating_pow(failures.saturating_sub(1)).min(64);
-    doubled.min(LAST_RETRY).mul_f64(1.0 - 0.2 * chance())
-}
-
-/// A number from 0 up to 1 that differs from server to server.
-fn chance() -> f64 {
-    (RandomState::new().hash_one(0u8) >> 11) as f64 / (1u64 << 53) as f64
 }

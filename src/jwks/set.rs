@@ -48,9 +48,9 @@ impl KeySet {
         until: UnixTime,
         previous: Option<&KeySet>,
     ) -> Result<KeySet, String> {
-        let fault = |error: serde_json::Error| format!("key set is no strict JSON: {error}");
-        json::check(document).map_err(fault)?;
-        let document: Value = serde_json::from_str(document).map_err(fault)?;
+        json::check(document).map_err(|error| format!("key set is no strict JSON: {error}"))?;
+        let document: Value =
+            serde_json::from_str(document).map_err(|_| "key set is no strict JSON".to_owned())?;
         let Some(jwks) = document.get("keys").and_then(Value::as_array) else {
             return Err("key set has no array `keys`".to_owned());
         };

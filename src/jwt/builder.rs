@@ -145,9 +145,9 @@ impl JwtVerifierBuilder {
         self
     }
 
-    /// How long the verdict cache may remember a token, never past its `exp` and never past the
-    /// withdrawal of its key. Default: 5 minutes.
-    pub fn verdict_lifetime(mut self, lifetime: Duration) -> JwtVerifierBuilder {
+    /// How long a verified token is remembered, never past its `exp` and the leeway, and never past
+    /// the withdrawal of its key. Default: 5 minutes; zero verifies each time.
+    pub fn remember_accepted(mut self, lifetime: Duration) -> JwtVerifierBuilder {
         self.lifetime = lifetime;
         self
     }
@@ -203,7 +203,7 @@ impl JwtVerifierBuilder {
                 (named, keys.0)
             }
         };
-        Ok(JwtVerifier::new(
+        Ok(JwtVerifier::assemble(
             self.rules,
             self.typ,
             algorithms,

@@ -7,6 +7,10 @@ use crate::error::{Error, Reason};
 use crate::json::{self, Json};
 use crate::text::quote;
 
+/// How long a key's name may be. It is hostile text (RFC 8725 §3.10), and names that a key set
+/// lacks are remembered.
+const LONGEST_KID: usize = 256;
+
 /// The header members that count. Keys inside the token (`jwk`, `jku`, `x5u`, `x5c`) are not among
 /// them: they are never read (RFC 8725 §3.10).
 pub(super) struct Header<'a> {
@@ -57,10 +61,17 @@ impl<'a> Header<'a> {
                 ),
             ));
         };
+        let kid = string("kid", Reason::UnknownKey, kid)?;
+        if let Some(kid) = kid.as_ref().filter(|kid| kid.len() > LONGEST_KID) {
+            return Err(Error::new(
+                Reason::UnknownKey,
+                format!("kid has {} bytes, wanted at most {LONGEST_KID}", kid.len()),
+            ));
+        }
         Ok(Header {
             algorithm,
             typ: string("typ", Reason::Type, typ)?,
-            kid: string("kid", Reason::UnknownKey, kid)?,
+            kid,
         })
     }
 }
@@ -92,7 +103,7 @@ mod tests {
     #[test]
     fn reads_what_counts() {
         let text = r#"{"alg":"RS256","typ":"at+jwt","kid":"k","jku":"https://evil.example"}"#;
-        let header = Header::read(text, &Algorithm::ASYMMETRIC).unwrap();
+        let header = Header::read(text, Algorithm::ASYMMETRIC).unwrap();
         assert_eq!(header.algorithm, Algorithm::RS256);
         assert_eq!(header.typ.as_deref(), Some("at+jwt"));
         assert_eq!(header.kid.as_deref(), Some("k"));
@@ -125,6 +136,8 @@ mod tests {
             refused(r#"{"alg":"RS256","kid":7}"#).1,
             "kid is a number, wanted a string"
         );
+        let long = format!(r#"{{"alg":"RS256","kid":"{}"}}"#, "k".repeat(257));
+        assert_eq!(refused(&long).1, "kid has 257 bytes, wanted at most 256");
         assert_eq!(
             refused(r#"{"alg":"RS256","alg":"RS256"}"#).0,
             Reason::MalformedToken

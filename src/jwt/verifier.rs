@@ -12,7 +12,7 @@ use crate::credential::Credential;
 use crate::error::{Error, Reason};
 use crate::jwks::{KeySet, Miss, Prepared};
 use crate::rules::ClaimRules;
-use crate::token::{Lease, Verified};
+use crate::verified::{Lease, Verified};
 use crate::verify::{Moment, VerdictLifetime, Verifier};
 
 /// Proves the JWT access tokens of one issuer (RFC 9068).
@@ -45,7 +45,7 @@ impl JwtVerifier {
         JwtVerifierBuilder::new(issuer, audience)
     }
 
-    pub(super) fn new(
+    pub(super) fn assemble(
         rules: ClaimRules,
         typ: TypRules,
         algorithms: Vec<Algorithm>,
@@ -145,18 +145,25 @@ impl Verifier for JwtVerifier {
                 "the key set has no such key",
             ));
         };
-        keys.renewed(moment).await?;
-        let moment = Moment::of(moment.clock());
         let compact = Compact::split(credential.token())?;
         let header = compact::decode_text("header", compact.header)?;
         let opened = self.open(&compact, &header)?;
-        match keys.snapshot(&moment) {
-            Some(snapshot) => self.with_set(&snapshot.set, &compact, &opened, &moment)?,
-            None => Err(Error::new(
+        let kid = opened.header.kid.as_deref();
+        keys.renewed(kid, moment).await?;
+        let moment = Moment::of(moment.clock());
+        let Some(snapshot) = keys.snapshot(&moment) else {
+            return Err(Error::new(
                 Reason::KeysUnavailable,
                 "the issuer's keys are too old",
-            )),
-        }
+            ));
+        };
+        self.with_set(&snapshot.set, &compact, &opened, &moment)
+            .unwrap_or_else(|miss| {
+                if matches!(miss, Miss::Unknown(_)) {
+                    keys.note_absent(kid);
+                }
+                Err(miss.into())
+            })
     }
 
     fn verify_now(
@@ -196,7 +203,9 @@ impl Verifier for JwtVerifier {
 
     async fn ready(&self, moment: &Moment<'_>) -> Result<(), Error> {
         match &self.keys {
-            Source::Remote(keys) if keys.snapshot(moment).is_none() => keys.renewed(moment).await,
+            Source::Remote(keys) if keys.snapshot(moment).is_none() => {
+                keys.renewed(None, moment).await
+            }
             _ => Ok(()),
         }
     }

@@ -4,7 +4,10 @@ use std::future::Future;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
-use http::header::CACHE_CONTROL;
+use http::header::{
+    CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE, HeaderName, RETRY_AFTER, TRANSFER_ENCODING,
+    WWW_AUTHENTICATE,
+};
 use http::{HeaderValue, Request, Response};
 use pin_project_lite::pin_project;
 use tower_layer::Layer;
@@ -112,7 +115,13 @@ where
             Admitted::Yes => State::Inner {
                 future: self.inner.call(Request::from_parts(parts, body)),
             },
-            Admitted::No(error) => State::Refused { error },
+            Admitted::No(error) => {
+                // What `poll_ready` reserved is not used: a clone holds no permit, and the original
+                // gives its own back here. Else whoever sends bad tokens could hold them all.
+                let clone = self.inner.clone();
+                drop(std::mem::replace(&mut self.inner, clone));
+                State::Refused { error }
+            }
             Admitted::Ask => {
                 // The clone was never asked whether it is ready; the original was. So the original
                 // goes into the future, and the clone takes its place here.
@@ -147,11 +156,11 @@ impl AuthenticateLayer {
     fn admit(&self, parts: &mut http::request::Parts) -> Admitted {
         #[cfg(feature = "testing")]
         if let Admits::As(token) = &self.admits {
-            parts.extensions.insert(Presence::new(Some(token.clone())));
+            Presence::new(Some(token.clone())).enter(&mut parts.extensions);
             return Admitted::Yes;
         }
         if self.server.lets_pass(parts) {
-            parts.extensions.insert(Presence::new(None));
+            let _ = self.server.settle(parts, Ok(None));
             return Admitted::Yes;
         }
         let proven = match self.server.see(parts) {
@@ -223,7 +232,7 @@ where
                     if extensions.get::<Worded>().is_none()
                         && let Some(error) = extensions.remove::<Error>()
                     {
-                        response = this.server.answer(&error).map(R::from);
+                        response = reword(response, this.server.answer(&error).map(R::from));
                     }
                     return Poll::Ready(Ok(keep_private(this.server, response)));
                 }
@@ -252,6 +261,31 @@ impl<S: Service<Request<B>>, B> std::fmt::Debug for ResponseFuture<S, B> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("ResponseFuture").finish_non_exhaustive()
     }
+}
+
+/// Headers of a refusal that only its wording decides.
+const WORDING: [HeaderName; 6] = [
+    CACHE_CONTROL,
+    CONTENT_LENGTH,
+    CONTENT_TYPE,
+    RETRY_AFTER,
+    TRANSFER_ENCODING,
+    WWW_AUTHENTICATE,
+];
+
+/// Replaces a refusal by a better worded one, and keeps what layers further inside have added,
+/// such as CORS headers.
+fn reword<R>(old: Response<R>, mut new: Response<R>) -> Response<R> {
+    let (old, _) = old.into_parts();
+    for (name, value) in &old.headers {
+        if !WORDING.contains(name) {
+            new.headers_mut().append(name, value.clone());
+        }
+    }
+    let mut extensions = old.extensions;
+    extensions.extend(std::mem::take(new.extensions_mut()));
+    *new.extensions_mut() = extensions;
+    new
 }
 
 /// Shared caches keep answers to requests with `Authorization` to themselves (RFC 9111 §3.5), and

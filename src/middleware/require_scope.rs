@@ -11,7 +11,7 @@ use pin_project_lite::pin_project;
 use tower_layer::Layer;
 use tower_service::Service;
 
-use crate::challenge::Answers;
+use crate::challenge::unworded;
 use crate::error::Error;
 use crate::requirement::Requirement;
 use crate::token::Presence;
@@ -38,9 +38,13 @@ use crate::token::Presence;
 #[must_use]
 pub struct RequireScopeLayer<R>(PhantomData<fn() -> R>);
 
-impl<R: Requirement> RequireScopeLayer<R> {
+impl<R> RequireScopeLayer<R> {
     /// Makes the layer.
-    pub const fn new() -> RequireScopeLayer<R> {
+    // The bound stands here and not at the `impl`, so that the compiler shows the trait's words.
+    pub const fn new() -> RequireScopeLayer<R>
+    where
+        R: Requirement,
+    {
         RequireScopeLayer(PhantomData)
     }
 }
@@ -99,7 +103,7 @@ impl<S: fmt::Debug, R> fmt::Debug for RequireScope<S, R> {
 
 impl<S, R, B, T> Service<Request<B>> for RequireScope<S, R>
 where
-    S: Service<Request<B>, Response = Response<T>>,
+    S: Service<Request<B>, Response = Response<T>> + Clone,
     R: Requirement,
     T: From<String>,
 {
@@ -113,10 +117,19 @@ where
 
     fn call(&mut self, mut request: Request<B>) -> RequireScopeFuture<S::Future> {
         match demand::<R>(request.extensions_mut()) {
-            Ok(()) => RequireScopeFuture::Inner {
-                future: self.inner.call(request),
+            Ok(()) => RequireScopeFuture {
+                progress: Progress::Inner {
+                    future: self.inner.call(request),
+                },
             },
-            Err(error) => RequireScopeFuture::Refused { error },
+            Err(error) => {
+                // What `poll_ready` reserved is not used: give it back.
+                let clone = self.inner.clone();
+                drop(std::mem::replace(&mut self.inner, clone));
+                RequireScopeFuture {
+                    progress: Progress::Refused { error },
+                }
+            }
         }
     }
 }
@@ -134,14 +147,19 @@ fn demand<R: Requirement>(extensions: &mut http::Extensions) -> Result<(), Error
 
 pin_project! {
     /// The future of a service behind [`RequireScopeLayer`].
+    pub struct RequireScopeFuture<F> {
+        #[pin]
+        progress: Progress<F>,
+    }
+}
+
+pin_project! {
     #[project = Projection]
-    pub enum RequireScopeFuture<F> {
-        #[doc(hidden)]
+    enum Progress<F> {
         Inner {
             #[pin]
             future: F,
         },
-        #[doc(hidden)]
         Refused {
             error: Error,
         },
@@ -156,12 +174,10 @@ where
     type Output = Result<Response<T>, E>;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        match self.project() {
+        match self.project().progress.project() {
             Projection::Inner { future } => future.poll(cx),
             // The gate outside words it anew; without a gate this is the answer.
-            Projection::Refused { error } => {
-                Poll::Ready(Ok(Answers::default().answer(error).map(T::from)))
-            }
+            Projection::Refused { error } => Poll::Ready(Ok(unworded(error).map(T::from))),
         }
     }
 }

@@ -25,7 +25,7 @@ use crate::clock::{Clock, SystemClock};
 /// let clock = ManualClock::at(UnixTime::from_secs(1_795_262_400));
 /// let server = AuthorizationServer::builder()
 ///     .path("/tenant/a")
-///     .with_clock(clock.clone())
+///     .clock(clock.clone())
 ///     .build();
 /// assert_eq!(server.issuer(), "https://as.example/tenant/a");
 /// ```
@@ -112,7 +112,7 @@ impl AuthorizationServerBuilder {
     }
 
     /// Takes this clock for issuing, expiry and trouble. Default: the machine's.
-    pub fn with_clock(mut self, clock: impl Clock) -> Self {
+    pub fn clock(mut self, clock: impl Clock) -> Self {
         self.clock = Arc::new(clock);
         self
     }

@@ -144,7 +144,10 @@ fn metadata(server: &Shared) -> Value {
         "client_secret_post",
         "private_key_jwt",
     ];
-    let algorithms = Algorithm::ASYMMETRIC.map(Algorithm::name);
+    let algorithms = Algorithm::ASYMMETRIC
+        .iter()
+        .map(|algorithm| algorithm.name())
+        .collect::<Vec<_>>();
     json!({
         "issuer": server.site.issuer,
         "jwks_uri": url(Endpoint::Jwks),

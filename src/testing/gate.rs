@@ -10,7 +10,8 @@ use crate::jwt::{JwtVerifier, JwtVerifierBuilder};
 use crate::kind::ACCESS_TOKEN;
 use crate::middleware::AuthenticateLayer;
 use crate::server::{ResourceServer, ResourceServerBuilder};
-use crate::token::{AccessToken, Verified};
+use crate::token::AccessToken;
+use crate::verified::Verified;
 
 impl AuthorizationServer {
     /// Begins a verifier of this server's JWTs for `audience`. It finds the keys through the
@@ -55,7 +56,8 @@ impl ResourceServer {
     ///
     /// # Panics
     ///
-    /// If `claims` is no JSON object with well-typed claims.
+    /// If `claims` is no JSON object with well-typed claims, or of no kind or several kinds of this
+    /// server; it counts as the claims of an `at+jwt` in the server's first carrier.
     ///
     /// # Examples
     ///
@@ -74,10 +76,35 @@ impl ResourceServer {
     #[track_caller]
     pub fn with_claims(&self, claims: impl Serialize) -> AuthenticateLayer {
         let claims = ClaimSet::from_serialize(&claims).expect("claims are a JSON object");
-        self.layer_with(AccessToken::new(
-            Verified::new(claims),
-            ACCESS_TOKEN.into(),
-            UnixTime::MAX,
-        ))
+        let kind = self.kind_of(&claims).unwrap_or_else(|why| panic!("{why}"));
+        self.layer_with(AccessToken::new(Verified::new(claims), kind, UnixTime::MAX))
     }
+}
+
+/// A proven token with these claims, for handlers that are called as plain functions.
+///
+/// # Panics
+///
+/// If `claims` is no JSON object with well-typed claims.
+///
+/// # Examples
+///
+/// ```
+/// use portcullis::{AccessToken, testing};
+/// use serde_json::json;
+///
+/// async fn me(token: AccessToken) -> String {
+///     format!("hello {}", token.principal())
+/// }
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() {
+/// let alice = testing::access_token(json!({"sub": "alice"}));
+/// assert_eq!(me(alice).await, "hello alice");
+/// # }
+/// ```
+#[track_caller]
+pub fn access_token(claims: impl Serialize) -> AccessToken {
+    let claims = ClaimSet::from_serialize(&claims).expect("claims are a JSON object");
+    AccessToken::new(Verified::new(claims), ACCESS_TOKEN.into(), UnixTime::MAX)
 }

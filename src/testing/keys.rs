@@ -58,7 +58,8 @@ impl KeyRing {
 
     fn algorithms(&self) -> impl Iterator<Item = Algorithm> {
         Algorithm::ASYMMETRIC
-            .into_iter()
+            .iter()
+            .copied()
             .filter(|algorithm| self.of(*algorithm).next().is_some())
     }
 

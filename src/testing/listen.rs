@@ -18,8 +18,8 @@ use tokio::task::{JoinHandle, JoinSet};
 use super::endpoints;
 use super::state::{Shared, outage};
 use super::trouble::{DRIP, Manner};
+use crate::clock::BoxFuture;
 use crate::clock::Clock;
-use crate::verify::BoxFuture;
 
 /// A loopback port that is ours while nobody listens: connections to it are refused, and no other
 /// server of a parallel test gets it meanwhile.
@@ -314,7 +314,7 @@ mod tests {
     async fn troubles_reach_the_wire() {
         let clock = ManualClock::at(UnixTime::EPOCH);
         let server = AuthorizationServer::builder()
-            .with_clock(clock.clone())
+            .clock(clock.clone())
             .start()
             .await
             .unwrap();

@@ -116,7 +116,7 @@ impl TokenBuilder {
     /// # Panics
     ///
     /// [`mint`](Self::mint) does if `algorithm` is not symmetric.
-    pub fn hmac(mut self, secret: impl AsRef<[u8]>, algorithm: Algorithm) -> Self {
+    pub fn hmac(mut self, algorithm: Algorithm, secret: impl AsRef<[u8]>) -> Self {
         self.signer = Signer::Secret(secret.as_ref().to_vec(), algorithm);
         self
     }
@@ -237,7 +237,7 @@ mod tests {
 
     fn server() -> AuthorizationServer {
         AuthorizationServer::builder()
-            .with_clock(ManualClock::at(UnixTime::from_secs(1_000)))
+            .clock(ManualClock::at(UnixTime::from_secs(1_000)))
             .build()
     }
 
@@ -344,8 +344,8 @@ mod tests {
         let replaced = server.token().signature("xyz").mint();
         assert_eq!(segment(&replaced, 2), b"xyz");
 
-        server.token().hmac("", Algorithm::HS256).mint();
-        let hmac = server.token().hmac("secret", Algorithm::HS512).mint();
+        server.token().hmac(Algorithm::HS256, "").mint();
+        let hmac = server.token().hmac(Algorithm::HS512, "secret").mint();
         assert_eq!(part(&hmac, 0)["alg"], "HS512");
         let (message, _) = hmac.rsplit_once('.').unwrap();
         let key = aws_lc_rs::hmac::Key::new(aws_lc_rs::hmac::HMAC_SHA512, b"secret");
@@ -354,7 +354,7 @@ mod tests {
 
     #[test]
     fn debug_shows_no_secret() {
-        let builder = server().token().hmac("hush", Algorithm::HS256);
+        let builder = server().token().hmac(Algorithm::HS256, "hush");
         let shown = format!("{builder:?}");
         assert!(shown.contains("https://as.example"), "{shown}");
         assert!(!shown.contains("hush"), "{shown}");

@@ -21,7 +21,7 @@
 //! # #[tokio::main(flavor = "current_thread")]
 //! # async fn main() {
 //! let clock = ManualClock::at(UnixTime::from_secs(1_795_262_400));
-//! let server = AuthorizationServer::builder().with_clock(clock.clone()).build();
+//! let server = AuthorizationServer::builder().clock(clock.clone()).build();
 //! server.client("gate", "secret");
 //! let token = server.opaque().scope("read:events").expires_in(60).mint();
 //!
@@ -61,6 +61,7 @@ mod trouble;
 
 pub use builder::AuthorizationServerBuilder;
 pub use clock::ManualClock;
+pub use gate::access_token;
 pub use mint::TokenBuilder;
 pub use opaque::OpaqueBuilder;
 pub use server::AuthorizationServer;

@@ -20,7 +20,7 @@ pub enum Endpoint {
 
 impl Endpoint {
     /// Every endpoint.
-    pub const ALL: [Endpoint; 6] = [
+    pub const ALL: &'static [Endpoint] = &[
         Endpoint::Jwks,
         Endpoint::OauthMetadata,
         Endpoint::OpenidConfiguration,
@@ -68,7 +68,8 @@ impl Site {
 
     pub(super) fn endpoint_at(&self, path: &str) -> Option<Endpoint> {
         Endpoint::ALL
-            .into_iter()
+            .iter()
+            .copied()
             .find(|endpoint| self.path_of(*endpoint) == path)
     }
 

@@ -20,7 +20,7 @@ type Answer = Result<Response<Vec<u8>>, FetchError>;
 
 fn server() -> (AuthorizationServer, ManualClock) {
     let clock = ManualClock::at(UnixTime::from_secs(1_000));
-    let server = AuthorizationServer::builder().with_clock(clock.clone());
+    let server = AuthorizationServer::builder().clock(clock.clone());
     (server.build(), clock)
 }
 

@@ -223,7 +223,7 @@ async fn options_that_make_no_sense_are_one_line_and_exit_code_2() {
         (
             "--issuer http://as.example".to_owned(),
             "issuer is \"http://as.example\", wanted an https URL (http only on loopback) without \
-             user, query and fragment",
+             user and fragment",
         ),
     ] {
         let words: Vec<&str> = options.split(' ').collect();

@@ -57,7 +57,7 @@ impl World {
             Some(text) => text.as_bytes().to_vec(),
         };
         if let Some(name) = &recipe.hmac {
-            builder = builder.hmac(&secret, algorithm(name));
+            builder = builder.hmac(algorithm(name), &secret);
         }
         if recipe.unsecured {
             builder = builder.unsecured();

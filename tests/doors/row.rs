@@ -204,6 +204,8 @@ pub(crate) struct Expect {
     pub(crate) reason: Option<String>,
     pub(crate) retry_after: Option<String>,
     pub(crate) stranger: bool,
+    /// Whether a second request at once asks the issuer again.
+    pub(crate) asked_again: bool,
     pub(crate) principal: Option<String>,
     pub(crate) subject: Option<String>,
     pub(crate) client: Option<String>,

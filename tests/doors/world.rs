@@ -36,9 +36,7 @@ pub(crate) struct World {
 impl World {
     pub(crate) async fn of(row: &Row) -> World {
         let clock = ManualClock::at(UnixTime::from_secs(START));
-        let issuer = AuthorizationServer::builder()
-            .with_clock(clock.clone())
-            .build();
+        let issuer = AuthorizationServer::builder().clock(clock.clone()).build();
         issuer.client(CLIENT.0, CLIENT.1);
         let signer = issuer.client_with_new_key(SIGNER, Algorithm::ES256);
         let mut world = World {
@@ -127,7 +125,7 @@ impl World {
     }
 
     pub(crate) fn calm(&self) {
-        for endpoint in Endpoint::ALL {
+        for &endpoint in Endpoint::ALL {
             self.issuer.calm(endpoint);
         }
     }

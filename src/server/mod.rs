@@ -1,6 +1,8 @@
 //! The resource server: carriers, verifiers and answers under one roof. Knows traits, never a kind
 //! of token.
 
+mod builder;
+
 use std::fmt;
 use std::sync::Arc;
 
@@ -8,15 +10,18 @@ use http::header::{ACCESS_CONTROL_REQUEST_METHOD, ORIGIN};
 use http::request::Parts;
 use http::{Method, Response};
 
-use crate::challenge::{Answers, Renderer, Worded};
-use crate::clock::{Clock, SystemClock};
+use crate::challenge::{Answers, Worded};
+use crate::claims::ClaimSet;
+use crate::clock::Clock;
 use crate::credential::{Carrier, Credential};
-use crate::error::{ConfigError, Error, Reason};
-use crate::kind::{ACCESS_TOKEN, Kinds};
+use crate::error::{Error, Reason};
+use crate::kind::Kinds;
 use crate::route::When;
-use crate::scope::Scope;
-use crate::token::{AccessToken, Presence, Verified};
-use crate::verify::{ErasedVerifier, Moment, Verifier};
+use crate::token::{AccessToken, Presence};
+use crate::verified::Verified;
+use crate::verify::{ErasedVerifier, Moment};
+
+pub use builder::ResourceServerBuilder;
 
 #[cfg(feature = "cache")]
 use crate::verdict::Verdicts;
@@ -65,22 +70,6 @@ pub(crate) enum Seen {
 }
 
 impl ResourceServer {
-    /// Begins a server.
-    pub fn builder() -> ResourceServerBuilder {
-        ResourceServerBuilder {
-            carriers: Vec::new(),
-            routes: Vec::new(),
-            kinds: None,
-            clock: Arc::new(SystemClock),
-            answers: Answers::default(),
-            limit: 16 * 1024,
-            preflight: false,
-            fault: None,
-            #[cfg(feature = "cache")]
-            capacity: 10_000,
-        }
-    }
-
     /// Finds and proves the credential of a request, and leaves the token in its extensions for
     /// extractors and [`AccessToken::of`]. `Ok(None)` means that no credential was sent; whether
     /// that is enough is the caller's decision. The credential's header is marked sensitive.
@@ -129,6 +118,8 @@ impl ResourceServer {
         if let Some(outcome) = server.verdicts.recall(&digest, moment.now()) {
             return outcome.map(Seen::Known);
         }
+        #[cfg(feature = "cache")]
+        let memory = server.verdicts.memory();
         let verifier = server.verifier_for(&credential)?;
         let Some(verdict) = verifier.verify_now(&credential, &moment) else {
             return Ok(Seen::Ask);
@@ -137,7 +128,7 @@ impl ResourceServer {
         #[cfg(feature = "cache")]
         server
             .verdicts
-            .keep(digest, &outcome, verifier.lifetime(), moment.now());
+            .keep(digest, &outcome, verifier.lifetime(), moment.now(), memory);
         outcome.map(Seen::Known)
     }
 
@@ -148,7 +139,7 @@ impl ResourceServer {
             return Ok(None);
         };
         let digest = Verdicts::digest(&credential);
-        let outcome = self.0.verdicts.one_flight(digest, || {
+        let outcome = self.0.verdicts.one_flight(digest, self.0.clock.now(), || {
             let server = self.0.clone();
             let token: Box<str> = credential.token().into();
             let carrier = credential.carrier().clone();
@@ -182,10 +173,15 @@ impl ResourceServer {
         Carrier::mark_sensitive(&self.0.carriers, &mut parts.headers);
         match proven {
             Ok(token) => {
-                parts.extensions.insert(Presence::new(token.clone()));
+                Presence::new(token.clone()).enter(&mut parts.extensions);
                 Ok(token)
             }
-            Err(error) => Err(error),
+            Err(error) => {
+                // What a gate further outside has proven does not stand in for what this one
+                // refuses.
+                parts.extensions.remove::<Presence>();
+                Err(error)
+            }
         }
     }
 
@@ -241,19 +237,26 @@ impl ResourceServer {
             && parts.headers.contains_key(ACCESS_CONTROL_REQUEST_METHOD)
     }
 
+    /// The kind of a token with these claims, as if an `at+jwt` in the first carrier held them.
+    #[cfg(feature = "testing")]
+    pub(crate) fn kind_of(&self, claims: &ClaimSet) -> Result<Arc<str>, String> {
+        let bearer = Carrier::bearer();
+        let carrier = self.0.carriers.first().unwrap_or(&bearer);
+        self.0.classify(carrier, Some("at+jwt"), claims)
+    }
+
     /// Whether some credential may sit where HTTP caches do not look for one.
     pub(crate) fn must_guard_caches(&self) -> bool {
         self.0.guard_caches
     }
 }
 
-/// One line per refusal. What the operator must mend is louder than what a client did; that keys
-/// cannot be had, the engine that fetches them has said already, once per attempt.
+/// One line per refusal. What the programmer must mend is louder than what a client did; an outage
+/// was told already, once per attempt.
 fn log(error: &Error) {
     let reason = error.reason().label();
     match error.reason() {
         Reason::MissingLayer => tracing::error!(reason, "{error}"),
-        Reason::LookupUnavailable => tracing::warn!(reason, "{error}"),
         _ => tracing::debug!(reason, "{error}"),
     }
 }
@@ -274,9 +277,26 @@ impl Inner {
         let verifier = self.verifier_for(credential)?;
         let moment = Moment::of(&self.clock);
         let verdict = verifier.verify(credential, &moment).await;
+        if let Err(error) = &verdict
+            && error.reason() == Reason::LookupUnavailable
+        {
+            tracing::warn!("{error}");
+        }
         // The answer may have taken seconds.
         let moment = Moment::of(&self.clock);
         self.conclude(verdict, credential, verifier, &moment)
+    }
+
+    fn classify(
+        &self,
+        carrier: &Carrier,
+        typ: Option<&str>,
+        claims: &ClaimSet,
+    ) -> Result<Arc<str>, String> {
+        match &self.kinds {
+            None => Ok(self.default_kind.clone()),
+            Some(kinds) => kinds.classify(carrier, typ, claims),
+        }
     }
 
     /// Decides the kind and how long the verdict stands.
@@ -288,12 +308,9 @@ impl Inner {
         moment: &Moment<'_>,
     ) -> Result<AccessToken, Error> {
         let verified = verdict?;
-        let kind = match &self.kinds {
-            None => self.default_kind.clone(),
-            Some(kinds) => kinds
-                .classify(credential.carrier(), verified.typ(), verified.claims())
-                .map_err(|why| Error::new(Reason::Kind, why))?,
-        };
+        let kind = self
+            .classify(credential.carrier(), verified.typ(), verified.claims())
+            .map_err(|why| Error::new(Reason::Kind, why))?;
         let cap = moment.now() + verifier.lifetime().of_accepted();
         let good_until = verified.ends().min(cap);
         Ok(AccessToken::new(verified, kind, good_until))
@@ -306,198 +323,6 @@ impl fmt::Debug for ResourceServer {
             .field("carriers", &self.0.carriers)
             .field("verifiers", &self.0.routes.len())
             .field("answers", &self.0.answers)
-            .finish_non_exhaustive()
-    }
-}
-
-/// Sets up a [`ResourceServer`].
-#[must_use]
-pub struct ResourceServerBuilder {
-    carriers: Vec<Carrier>,
-    routes: Vec<(When, Box<dyn ErasedVerifier>)>,
-    kinds: Option<Kinds>,
-    clock: Arc<dyn Clock>,
-    answers: Answers,
-    limit: usize,
-    preflight: bool,
-    fault: Option<ConfigError>,
-    #[cfg(feature = "cache")]
-    capacity: u64,
-}
-
-impl ResourceServerBuilder {
-    /// Adds a place where the credential may sit. Default, if none is added:
-    /// [`Carrier::bearer`] alone.
-    pub fn carrier(mut self, carrier: Carrier) -> ResourceServerBuilder {
-        self.carriers.push(carrier);
-        self
-    }
-
-    /// Sends every credential that no [`route`](Self::route) takes to `verifier`.
-    pub fn verifier(self, verifier: impl Verifier) -> ResourceServerBuilder {
-        self.route(When::always(), verifier)
-    }
-
-    /// Sends the credentials that fit `when` to `verifier`. Routes are tried in the order they
-    /// were added; the first that fits takes the credential, before any network call.
-    ///
-    /// # Examples
-    ///
-    /// ```
-    /// # #[cfg(all(feature = "jwt", feature = "introspection"))]
-    /// # fn set_up(
-    /// #     jwt: portcullis::JwtVerifier,
-    /// #     introspection: portcullis::IntrospectionVerifier,
-    /// # ) -> Result<portcullis::ResourceServer, portcullis::ConfigError> {
-    /// use portcullis::{ResourceServer, When};
-    ///
-    /// ResourceServer::builder()
-    ///     .route(When::jwt(), jwt)
-    ///     .route(When::opaque(), introspection)
-    ///     .build()
-    /// # }
-    /// ```
-    pub fn route(mut self, when: When, verifier: impl Verifier) -> ResourceServerBuilder {
-        self.routes.push((when, Box::new(verifier)));
-        self
-    }
-
-    /// The kinds of tokens this server tells apart. Default: one kind, `access_token`.
-    pub fn kinds(mut self, kinds: Kinds) -> ResourceServerBuilder {
-        self.kinds = Some(kinds);
-        self
-    }
-
-    /// The clock all times are judged by. Default: [`SystemClock`].
-    pub fn clock(mut self, clock: impl Clock) -> ResourceServerBuilder {
-        self.clock = Arc::new(clock);
-        self
-    }
-
-    /// The `realm` of challenges (RFC 9110 §11.5): printable ASCII. Default: `api`.
-    pub fn realm(mut self, realm: &str) -> ResourceServerBuilder {
-        if let Err(error) = self.answers.set_realm(realm) {
-            self.fault.get_or_insert(error);
-        }
-        self
-    }
-
-    /// Names these scopes in the challenge of a request without credentials, too. Default: none,
-    /// because a client that registers itself would register for exactly them, and could not step
-    /// up later. The challenge of a 403 always names all scopes of the operation.
-    pub fn challenge_scopes(
-        mut self,
-        scopes: impl IntoIterator<Item = Scope>,
-    ) -> ResourceServerBuilder {
-        self.answers.set_bare_scopes(scopes.into_iter().collect());
-        self
-    }
-
-    /// Gives refusals another shape. Default: `application/problem+json` (RFC 9457).
-    pub fn renderer(mut self, renderer: impl Renderer) -> ResourceServerBuilder {
-        self.answers.set_renderer(Arc::new(renderer));
-        self
-    }
-
-    /// How many bytes a token may have. Longer ones are refused unparsed. Default: 16,384.
-    pub fn credential_limit(mut self, bytes: usize) -> ResourceServerBuilder {
-        self.limit = bytes;
-        self
-    }
-
-    /// Lets CORS preflights through without a credential: `OPTIONS` with `Origin` and
-    /// `Access-Control-Request-Method`. Default: they are refused like everything else. Better
-    /// put tower-http's `CorsLayer` *outside* of this gate, where it answers preflights itself and
-    /// gives refusals their CORS headers; this option is for services that answer them inside.
-    pub fn allow_preflight(mut self) -> ResourceServerBuilder {
-        self.preflight = true;
-        self
-    }
-
-    /// How many verdicts are remembered, and a tenth of that of refusals. Default: 10,000, about
-    /// 20 MB with tokens of a kilobyte.
-    #[cfg(feature = "cache")]
-    pub fn verdict_capacity(mut self, verdicts: u64) -> ResourceServerBuilder {
-        self.capacity = verdicts;
-        self
-    }
-
-    /// Makes the server.
-    ///
-    /// # Errors
-    ///
-    /// [`ConfigError`] if there is no verifier, one can never be reached, a route names a header
-    /// that is no carrier, a carrier is added twice, the realm is not printable ASCII, or the
-    /// credential limit is zero.
-    pub fn build(mut self) -> Result<ResourceServer, ConfigError> {
-        if let Some(fault) = self.fault {
-            return Err(fault);
-        }
-        if self.carriers.is_empty() {
-            self.carriers.push(Carrier::bearer());
-        }
-        for (place, carrier) in self.carriers.iter().enumerate() {
-            if self.carriers[..place].contains(carrier) {
-                return Err(ConfigError::new(format!("{carrier:?} is added twice")));
-            }
-        }
-        if self.routes.is_empty() {
-            return Err(ConfigError::new(
-                "there is no verifier, wanted at least one",
-            ));
-        }
-        // Wherever it was written, the verifier for all the rest comes last.
-        self.routes.sort_by_key(|(when, _)| when.is_always());
-        if self
-            .routes
-            .iter()
-            .filter(|(when, _)| when.is_always())
-            .count()
-            > 1
-        {
-            return Err(ConfigError::new(
-                "there are two verifiers for every credential, wanted route for one of them",
-            ));
-        }
-        for name in self.routes.iter().flat_map(|(when, _)| when.headers()) {
-            if !self.carriers.iter().any(|carrier| carrier.is_header(name)) {
-                return Err(ConfigError::new(format!(
-                    "route names the header {}, wanted one of {:?}",
-                    crate::text::quote(name),
-                    self.carriers
-                )));
-            }
-        }
-        if self.limit == 0 {
-            return Err(ConfigError::new(
-                "credential limit is 0, wanted at least 1 byte",
-            ));
-        }
-        let guard_caches = self
-            .carriers
-            .iter()
-            .any(|carrier| *carrier != Carrier::bearer());
-        Ok(ResourceServer(Arc::new(Inner {
-            guard_caches,
-            carriers: self.carriers,
-            routes: self.routes,
-            kinds: self.kinds,
-            default_kind: ACCESS_TOKEN.into(),
-            clock: self.clock,
-            answers: self.answers,
-            limit: self.limit,
-            preflight: self.preflight,
-            #[cfg(feature = "cache")]
-            verdicts: Arc::new(Verdicts::new(self.capacity)),
-        })))
-    }
-}
-
-impl fmt::Debug for ResourceServerBuilder {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("ResourceServerBuilder")
-            .field("carriers", &self.carriers)
-            .field("verifiers", &self.routes.len())
             .finish_non_exhaustive()
     }
 }

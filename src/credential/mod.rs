@@ -1,11 +1,13 @@
 //! Where a credential may sit in a request, and how we find exactly one.
 
+mod grammar;
+
 use std::fmt;
 use std::sync::Arc;
 
-use http::header::{AUTHORIZATION, HeaderName, UPGRADE};
+use http::HeaderMap;
+use http::header::{AUTHORIZATION, HeaderName};
 use http::request::Parts;
-use http::{HeaderMap, HeaderValue, Method};
 
 use crate::text;
 
@@ -89,6 +91,25 @@ impl Carrier {
         }
     }
 
+    /// One byte for each kind of place, for whoever needs a name no other carrier has.
+    #[cfg_attr(not(feature = "cache"), allow(dead_code))]
+    pub(crate) fn place(&self) -> u8 {
+        match &self.0 {
+            Place::Bearer => b'b',
+            Place::Headers(_) => b'h',
+            Place::WebSocketQuery(_) => b'q',
+        }
+    }
+
+    /// Every name a request may use for it, in lower case; a query parameter stands apart.
+    pub(crate) fn names(&self) -> Vec<String> {
+        match &self.0 {
+            Place::Bearer => vec!["authorization".to_owned()],
+            Place::Headers(names) => names.iter().map(|name| name.as_str().to_owned()).collect(),
+            Place::WebSocketQuery(name) => vec![format!("?{name}")],
+        }
+    }
+
     /// Whether this is a header named `name`, by its own name or an alias; case does not matter.
     pub(crate) fn is_header(&self, name: &str) -> bool {
         match &self.0 {
@@ -110,9 +131,9 @@ impl Carrier {
         let mut found: Option<Credential<'a>> = None;
         for carrier in carriers {
             let here = match &carrier.0 {
-                Place::Bearer => bearer(&parts.headers, limit)?,
-                Place::Headers(names) => raw(&parts.headers, names, limit)?,
-                Place::WebSocketQuery(parameter) => query(parts, parameter, limit)?,
+                Place::Bearer => grammar::bearer(&parts.headers, limit)?,
+                Place::Headers(names) => grammar::raw(&parts.headers, names, limit)?,
+                Place::WebSocketQuery(parameter) => grammar::query(parts, parameter, limit)?,
             };
             let Some(token) = here else { continue };
             // RFC 6750 §2: one method per request. Taking the first would let a proxy and us read
@@ -139,6 +160,10 @@ impl Carrier {
                 Place::WebSocketQuery(_) => &[],
             };
             for name in names {
+                // `entry` makes room for a header that is not there.
+                if !headers.contains_key(name) {
+                    continue;
+                }
                 if let http::header::Entry::Occupied(mut values) = headers.entry(name) {
                     for value in values.iter_mut() {
                         value.set_sensitive(true);
@@ -248,153 +273,10 @@ impl fmt::Display for CarrierError {
 
 impl std::error::Error for CarrierError {}
 
-/// The only value of `name`, if there is one.
-fn single<'a>(
-    headers: &'a HeaderMap,
-    name: &HeaderName,
-) -> Result<Option<&'a HeaderValue>, CredentialError> {
-    let mut values = headers.get_all(name).iter();
-    let first = values.next();
-    if values.next().is_some() {
-        return Err(CredentialError::Two(format!(
-            "header {name} is repeated, wanted it once"
-        )));
-    }
-    Ok(first)
-}
-
-fn bearer(headers: &HeaderMap, limit: usize) -> Result<Option<&str>, CredentialError> {
-    let Some(value) = single(headers, &AUTHORIZATION)? else {
-        return Ok(None);
-    };
-    let value = value.as_bytes();
-    let scheme_ends = value.iter().position(|byte| *byte == b' ');
-    let (scheme, rest) = value.split_at(scheme_ends.unwrap_or(value.len()));
-    if !scheme.eq_ignore_ascii_case(b"bearer") {
-        // `Bearer\ttoken` is no other scheme, it is a Bearer credential gone wrong.
-        let looks_bearer = value
-            .get(..7)
-            .is_some_and(|start| start[..6].eq_ignore_ascii_case(b"bearer") && start[6] == b'\t')
-            || value
-                .first()
-                .is_some_and(|byte| matches!(byte, b' ' | b'\t'));
-        return if looks_bearer {
-            Err(malformed("Authorization", "one space after the scheme"))
-        } else {
-            Ok(None)
-        };
-    }
-    let spaces = rest.iter().take_while(|byte| **byte == b' ').count();
-    let token = &rest[spaces..];
-    check_length("Authorization", token, limit)?;
-    if !is_b64token(token) {
-        return Err(malformed(
-            "Authorization",
-            "`Bearer` and one b64token (RFC 6750 2.1)",
-        ));
-    }
-    Ok(std::str::from_utf8(token).ok())
-}
-
-/// `b64token = 1*( ALPHA / DIGIT / "-" / "." / "_" / "~" / "+" / "/" ) *"="` (RFC 6750 §2.1).
-fn is_b64token(token: &[u8]) -> bool {
-    let padding = token.iter().rev().take_while(|byte| **byte == b'=').count();
-    let body = &token[..token.len() - padding];
-    !body.is_empty()
-        && body.iter().all(|byte| {
-            byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~' | b'+' | b'/')
-        })
-}
-
-fn raw<'a>(
-    headers: &'a HeaderMap,
-    names: &[HeaderName],
-    limit: usize,
-) -> Result<Option<&'a str>, CredentialError> {
-    let mut found = None;
-    for name in names {
-        let Some(value) = single(headers, name)? else {
-            continue;
-        };
-        if found.is_some() {
-            return Err(CredentialError::Two(format!(
-                "header {name} is another name of a header that is there too, wanted one"
-            )));
-        }
-        let token = value.as_bytes().trim_ascii();
-        check_length(name.as_str(), token, limit)?;
-        let visible = |byte: &u8| matches!(byte, 0x21..=0x7E) && *byte != b',';
-        if token.is_empty() || !token.iter().all(visible) {
-            return Err(malformed(name.as_str(), "one token of visible ASCII"));
-        }
-        found = std::str::from_utf8(token).ok();
-    }
-    Ok(found)
-}
-
-fn query<'a>(
-    parts: &'a Parts,
-    parameter: &str,
-    limit: usize,
-) -> Result<Option<&'a str>, CredentialError> {
-    if !is_websocket_handshake(parts) {
-        return Ok(None);
-    }
-    let pairs = parts.uri.query().unwrap_or_default().split('&');
-    let mut values = pairs.filter_map(|pair| {
-        let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
-        (name == parameter).then_some(value)
-    });
-    let Some(token) = values.next() else {
-        return Ok(None);
-    };
-    if values.next().is_some() {
-        return Err(CredentialError::Two(format!(
-            "query parameter {parameter} is repeated, wanted it once"
-        )));
-    }
-    check_length(parameter, token.as_bytes(), limit)?;
-    // No percent-decoding: every character of a b64token but `+`, `/` and `=` stands for itself
-    // in a query, and those three have no place in a JWT or a sane opaque token.
-    if !is_b64token(token.as_bytes()) {
-        return Err(malformed(parameter, "one b64token (RFC 6750 2.1)"));
-    }
-    Ok(Some(token))
-}
-
-/// `GET` with `Upgrade: websocket` (RFC 6455 §4.1), or the extended CONNECT of HTTP/2 and later
-/// (RFC 8441 §4).
-fn is_websocket_handshake(parts: &Parts) -> bool {
-    let upgrades = parts.headers.get_all(UPGRADE).iter().any(|value| {
-        value
-            .as_bytes()
-            .split(|byte| *byte == b',')
-            .any(|word| word.trim_ascii().eq_ignore_ascii_case(b"websocket"))
-    });
-    let extended = parts.method == Method::CONNECT && parts.version > http::Version::HTTP_11;
-    (parts.method == Method::GET && upgrades) || extended
-}
-
-fn check_length(place: &str, token: &[u8], limit: usize) -> Result<(), CredentialError> {
-    if token.len() > limit {
-        return Err(CredentialError::TooLong(format!(
-            "credential in {place} has {} bytes, wanted at most {limit}",
-            token.len()
-        )));
-    }
-    Ok(())
-}
-
-fn malformed(place: &str, wanted: &str) -> CredentialError {
-    CredentialError::Malformed(format!(
-        "credential in {place} is outside its grammar, wanted {wanted}"
-    ))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use http::Request;
+    use http::{HeaderValue, Request};
 
     const LIMIT: usize = 16 * 1024;
 

@@ -1,0 +1,31 @@
+//! Which key names the newest set is known to lack, so that a made-up one makes nobody wait twice.
+
+use std::collections::HashSet;
+
+/// Key names that a set lacks. They count until the issuer may be asked again; a newer set makes
+/// them void.
+#[derive(Default)]
+pub(super) struct Absent {
+    /// The number of the round that brought the set.
+    round: u64,
+    names: HashSet<Option<Box<str>>>,
+}
+
+/// How many absent names are remembered. Beyond that a made-up name merely waits.
+const MOST_ABSENT: usize = 1024;
+
+impl Absent {
+    pub(super) fn is_known(&self, round: u64, kid: Option<&str>) -> bool {
+        self.round == round && self.names.contains(&kid.map(Into::into))
+    }
+
+    pub(super) fn note(&mut self, round: u64, kid: Option<&str>) {
+        if self.round != round {
+            self.round = round;
+            self.names.clear();
+        }
+        if self.names.len() < MOST_ABSENT {
+            self.names.insert(kid.map(Into::into));
+        }
+    }
+}

@@ -1,0 +1,141 @@
+//! What a verifier established, and for how long it may be trusted.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::Duration;
+
+use crate::claims::ClaimSet;
+use crate::clock::UnixTime;
+use crate::scope::Scopes;
+
+/// How long what proved a token may be trusted: a signing key lends one to each token it signed.
+///
+/// A key set that is replaced takes the lease of a withdrawn key back, and with it every verdict
+/// that rests on it.
+#[derive(Clone, Debug)]
+pub(crate) struct Lease(Arc<AtomicI64>);
+
+#[cfg_attr(not(feature = "jwt"), allow(dead_code))]
+impl Lease {
+    pub(crate) fn until(end: UnixTime) -> Lease {
+        Lease(Arc::new(AtomicI64::new(end.as_millis())))
+    }
+
+    pub(crate) fn extend(&self, end: UnixTime) {
+        self.0.store(end.as_millis(), Ordering::Release);
+    }
+
+    pub(crate) fn withdraw(&self) {
+        self.0.store(i64::MIN, Ordering::Release);
+    }
+
+    pub(crate) fn holds(&self, now: UnixTime) -> bool {
+        now.as_millis() < self.0.load(Ordering::Acquire)
+    }
+}
+
+/// What a [`Verifier`](crate::Verifier) established: these claims are true.
+///
+/// There is one constructor, [`Verified::new`]; search for it to see who may say so.
+#[derive(Debug)]
+pub struct Verified {
+    claims: ClaimSet,
+    scopes: Scopes,
+    permissions: Scopes,
+    typ: Option<Box<str>>,
+    issuer: Option<Box<str>>,
+    leeway: Duration,
+    lease: Option<Lease>,
+}
+
+impl Verified {
+    /// States that `claims` are true. Only a verifier that has proven them may.
+    pub fn new(claims: ClaimSet) -> Verified {
+        Verified {
+            scopes: claims.scopes(),
+            permissions: claims.permissions(),
+            claims,
+            typ: None,
+            issuer: None,
+            leeway: Duration::ZERO,
+            lease: None,
+        }
+    }
+
+    /// Notes the `typ` of the JWT's header, for [`Kinds`](crate::Kinds).
+    #[must_use]
+    pub fn with_typ(mut self, typ: &str) -> Verified {
+        self.typ = Some(typ.into());
+        self
+    }
+
+    /// Notes who issued the token, for claims that do not say so themselves.
+    #[must_use]
+    pub fn with_issuer(mut self, issuer: &str) -> Verified {
+        self.issuer = Some(issuer.into());
+        self
+    }
+
+    /// Lets the token live `leeway` past its `exp`, to make up for clocks that differ.
+    #[must_use]
+    pub fn with_leeway(mut self, leeway: Duration) -> Verified {
+        self.leeway = leeway;
+        self
+    }
+
+    #[cfg_attr(not(feature = "jwt"), allow(dead_code))]
+    pub(crate) fn leased(mut self, lease: Lease) -> Verified {
+        self.lease = Some(lease);
+        self
+    }
+
+    /// The proven claims.
+    pub fn claims(&self) -> &ClaimSet {
+        &self.claims
+    }
+
+    pub(crate) fn scopes(&self) -> &Scopes {
+        &self.scopes
+    }
+
+    pub(crate) fn permissions(&self) -> &Scopes {
+        &self.permissions
+    }
+
+    /// Who issued it, as the claims or else the verifier say.
+    pub(crate) fn issuer(&self) -> Option<&str> {
+        self.claims.issuer().or(self.issuer.as_deref())
+    }
+
+    /// Whether what proved it is still trusted.
+    pub(crate) fn is_trusted(&self, now: UnixTime) -> bool {
+        self.lease.as_ref().is_none_or(|lease| lease.holds(now))
+    }
+
+    pub(crate) fn typ(&self) -> Option<&str> {
+        self.typ.as_deref()
+    }
+
+    /// From when on the token is no longer good.
+    pub(crate) fn ends(&self) -> UnixTime {
+        self.claims
+            .expires_at()
+            .map_or(UnixTime::MAX, |exp| exp + self.leeway)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_lease_ends_and_is_withdrawn() {
+        let lease = Lease::until(UnixTime::from_secs(10));
+        assert!(lease.holds(UnixTime::from_secs(9)));
+        assert!(!lease.holds(UnixTime::from_secs(10)));
+        lease.extend(UnixTime::from_secs(20));
+        assert!(lease.holds(UnixTime::from_secs(10)));
+        lease.withdraw();
+        assert!(!lease.holds(UnixTime::EPOCH));
+    }
+}

@@ -1,0 +1,7 @@
+//! One type is one scope, even if nobody uses it.
+
+portcullis::scopes! {
+    pub Events = "read:events write:events";
+}
+
+fn main() {}
