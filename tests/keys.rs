@@ -382,6 +382,21 @@ async fn a_slow_drip_ends_at_the_deadline() {
 }
 
 #[tokio::test]
+async fn a_clock_that_goes_back_does_not_starve_a_rotation() {
+    let gate = Gate::new();
+    gate.show(&gate.token()).await.unwrap();
+    gate.clock.set(gate.now() - Duration::from_secs(3_600));
+    gate.issuer.rotate();
+    let token = gate.token();
+    let error = gate.show(&token).await.unwrap_err();
+    assert_eq!(error.reason(), Reason::KeysUnavailable);
+    let retry = error.retry_after().unwrap();
+    assert!(retry <= Duration::from_secs(30), "{retry:?}");
+    gate.pass(retry).await;
+    gate.show(&token).await.expect("Retry-After was honest");
+}
+
+#[tokio::test]
 async fn ready_says_whether_the_keys_are_there() {
     let gate = Gate::new();
     gate.server.ready().await.unwrap();

@@ -30,6 +30,13 @@ pub(super) struct Pace {
     pub(super) stale: Duration,
 }
 
+impl Pace {
+    /// The longest pause before a round that somebody waits for.
+    fn longest(&self) -> Duration {
+        self.interval.max(LAST_RETRY)
+    }
+}
+
 /// What handles and engine share.
 pub(super) struct Shared {
     pub(super) source: Source,
@@ -149,9 +156,7 @@ impl Shared {
         let mut rounds = self.state.round.subscribe();
         let mut before = rounds.borrow_and_update().clone();
         // A clock that was set back must not put the next round off for longer than any pause is.
-        let longest = self.pace.interval.max(LAST_RETRY);
-        before.next = before.next.min(moment.now() + longest);
-        before.began = before.began.min(moment.now());
+        before.next = before.next.min(moment.now() + self.pace.longest());
         let too_soon = !before.running && moment.now() < before.next;
         if too_soon && self.state.absent().is_known(before.finished, kid) {
             return Err(Error::new(
@@ -159,8 +164,10 @@ impl Shared {
                 "the newest key set has no such key",
             ));
         }
-        // A round that began no earlier than this request has brought what there is.
-        if !before.running && before.fault.is_none() && before.began >= moment.now() {
+        // A round that began no earlier than this request has brought what there is. (One that
+        // began later than now was before the clock was set back.)
+        let meanwhile = moment.now()..=moment.clock().now();
+        if !before.running && before.fault.is_none() && meanwhile.contains(&before.began) {
             return Ok(());
         }
         // Rung before anything is answered: whoever comes next profits.
@@ -325,7 +332,9 @@ impl Engine {
             None => Ok(()),
             Some(Err(gone)) => Err(gone),
             Some(Ok(())) => {
-                pause(asked.min(due)).await;
+                // No longer than any pause is, should the clock have been set back.
+                let pause = asked.min(due).since(self.clock.now());
+                self.clock.sleep(pause.min(self.pace.longest())).await;
                 Ok(())
             }
         }
