@@ -213,7 +213,9 @@ impl Error {
     /// The sentence may quote claims, and whoever wrote those may have put a secret there.
     #[cfg_attr(not(feature = "introspection"), allow(dead_code))]
     pub(crate) fn withholding<'a>(mut self, secrets: impl IntoIterator<Item = &'a str>) -> Error {
-        let sentence = self.0.sentence.clone().into_owned();
+        let Cow::Owned(sentence) = self.0.sentence.clone() else {
+            return self; // Words of our own.
+        };
         Arc::make_mut(&mut self.0).sentence = crate::text::withhold(sentence, secrets).into();
         self
     }

@@ -70,9 +70,16 @@ impl When {
         })
     }
 
-    /// Whether every credential that fits `other` fits this, too.
+    /// Whether every credential that fits `other` fits this, too, as far as their words tell.
     pub(crate) fn covers(&self, other: &When) -> bool {
-        self.0.iter().all(|condition| other.0.contains(condition))
+        let covered = |condition: &Condition| {
+            other.0.iter().any(|narrower| match (condition, narrower) {
+                (Condition::Header(a), Condition::Header(b)) => a.eq_ignore_ascii_case(b),
+                (Condition::Prefix(a), Condition::Prefix(b)) => b.starts_with(&**a),
+                (a, b) => a == b,
+            })
+        };
+        self.0.iter().all(covered)
     }
 
     /// Whether no credential can fit.

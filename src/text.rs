@@ -1,5 +1,7 @@
 //! How hostile text is shown in an error or a log line: quoted, escaped, short.
 
+use std::collections::HashSet;
+
 /// The longest part of a foreign text that is shown.
 const SHOWN: usize = 120;
 
@@ -42,10 +44,9 @@ pub(crate) fn withhold<'a>(sentence: String, secrets: impl IntoIterator<Item = &
     let shares = |secret: &str| {
         let secret = secret.as_bytes();
         let piece = PIECE.min(secret.len());
-        piece > 0
-            && told
-                .windows(piece)
-                .any(|part| secret.windows(piece).any(|s| s == part))
+        // The sentence is short and the secret may be long: one pass over each.
+        let pieces: HashSet<&[u8]> = told.windows(piece.max(1)).collect();
+        piece > 0 && secret.windows(piece).any(|part| pieces.contains(part))
     };
     if secrets.into_iter().any(shares) {
         return "[withheld: it repeats a secret]".to_owned();

@@ -7,7 +7,7 @@
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::future::Future;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering, fence};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -35,8 +35,9 @@ pub(crate) struct Verdicts {
     /// Apart, so that a flood of bad tokens evicts no good one.
     refused: Cache<Digest, Kept<Error>>,
     flights: Mutex<HashMap<Digest, Flight>>,
-    /// How often something was forgotten. What was found out meanwhile is not remembered.
-    forgotten: AtomicU64,
+    /// How often something was forgotten, by the first byte of its digest. What was found out about
+    /// one of these meanwhile is not remembered.
+    forgotten: Box<[AtomicU64; 256]>,
 }
 
 /// What is remembered, and until when.
@@ -53,6 +54,16 @@ struct ClearAway;
 
 impl<T> Expiry<Digest, Kept<T>> for ClearAway {
     fn expire_after_create(&self, _: &Digest, kept: &Kept<T>, _: Instant) -> Option<Duration> {
+        Some(kept.left)
+    }
+
+    fn expire_after_update(
+        &self,
+        _: &Digest,
+        kept: &Kept<T>,
+        _: Instant,
+        _: Option<Duration>,
+    ) -> Option<Duration> {
         Some(kept.left)
     }
 }
@@ -81,7 +92,7 @@ impl Verdicts {
                 .expire_after(ClearAway)
                 .build(),
             flights: Mutex::new(HashMap::new()),
-            forgotten: AtomicU64::new(0),
+            forgotten: Box::new([const { AtomicU64::new(0) }; 256]),
         }
     }
 
@@ -98,8 +109,12 @@ impl Verdicts {
     }
 
     /// To be taken before a verification begins, and given to [`keep`](Self::keep) after it.
-    pub(crate) fn memory(&self) -> Memory {
-        Memory(self.forgotten.load(Ordering::SeqCst))
+    pub(crate) fn memory(&self, digest: &Digest) -> Memory {
+        Memory(self.times_forgotten(digest).load(Ordering::SeqCst))
+    }
+
+    fn times_forgotten(&self, digest: &Digest) -> &AtomicU64 {
+        &self.forgotten[usize::from(digest[0])]
     }
 
     /// What is known, if it still stands.
@@ -147,7 +162,8 @@ impl Verdicts {
         }
         // `forget` counts first and clears then. So either it clears what was just put in, or its
         // count is seen here.
-        if self.memory() != memory {
+        fence(Ordering::SeqCst);
+        if self.memory(&digest) != memory {
             self.accepted.invalidate(&digest);
             self.refused.invalidate(&digest);
         }
@@ -155,7 +171,8 @@ impl Verdicts {
 
     /// Forgets what is known, and what a verification under way is about to find out.
     pub(crate) fn forget(&self, digest: &Digest) {
-        self.forgotten.fetch_add(1, Ordering::SeqCst);
+        self.times_forgotten(digest).fetch_add(1, Ordering::SeqCst);
+        fence(Ordering::SeqCst);
         self.flights().remove(digest);
         self.accepted.invalidate(digest);
         self.refused.invalidate(digest);
@@ -172,7 +189,7 @@ impl Verdicts {
     where
         F: Future<Output = (Outcome, VerdictLifetime, UnixTime)> + Send + 'static,
     {
-        let memory = self.memory();
+        let memory = self.memory(&digest);
         let alone = async |flight: F| {
             let (outcome, lifetime, now) = flight.await;
             self.keep(digest, &outcome, lifetime, now, memory);
@@ -209,10 +226,11 @@ impl Verdicts {
         match landing.wait_for(Option::is_some).await.as_deref() {
             Ok(Some(outcome)) => outcome.clone(),
             // The flight was dropped: a verifier panicked, or the runtime shuts down.
-            _ => Err(Error::unavailable(
-                Duration::from_secs(1),
-                "the verification of this credential was cut short",
-            )),
+            _ => {
+                let why = "the verification of this credential was cut short";
+                tracing::warn!("{why}");
+                Err(Error::unavailable(Duration::from_secs(1), why))
+            }
         }
     }
 
@@ -300,10 +318,10 @@ mod tests {
         let verdicts = Verdicts::new(100);
         let key = digest("a", &Carrier::bearer());
         let end = NOW + Duration::from_secs(5);
-        verdicts.keep(key, &accepted(end), LIFETIME, NOW, verdicts.memory());
+        verdicts.keep(key, &accepted(end), LIFETIME, NOW, verdicts.memory(&key));
         assert!(matches!(verdicts.recall(&key, NOW), Some(Ok(_))));
         assert!(verdicts.recall(&key, end).is_none());
-        verdicts.keep(key, &accepted(end), LIFETIME, NOW, verdicts.memory());
+        verdicts.keep(key, &accepted(end), LIFETIME, NOW, verdicts.memory(&key));
         verdicts.forget(&key);
         assert!(verdicts.recall(&key, NOW).is_none());
     }
@@ -313,7 +331,7 @@ mod tests {
         let verdicts = Verdicts::new(100);
         let key = digest("a", &Carrier::bearer());
         let no = Err(Error::invalid_token("no"));
-        verdicts.keep(key, &no, LIFETIME, NOW, verdicts.memory());
+        verdicts.keep(key, &no, LIFETIME, NOW, verdicts.memory(&key));
         assert!(matches!(verdicts.recall(&key, NOW), Some(Err(_))));
         assert!(
             verdicts
@@ -321,7 +339,7 @@ mod tests {
                 .is_none()
         );
         let outage = Err(Error::unavailable(Duration::ZERO, "down"));
-        verdicts.keep(key, &outage, LIFETIME, NOW, verdicts.memory());
+        verdicts.keep(key, &outage, LIFETIME, NOW, verdicts.memory(&key));
         assert!(verdicts.recall(&key, NOW).is_none());
     }
 
@@ -358,7 +376,7 @@ mod tests {
     fn what_is_forgotten_during_a_verification_at_once_stays_forgotten() {
         let verdicts = Verdicts::new(100);
         let key = digest("a", &Carrier::bearer());
-        let before = verdicts.memory();
+        let before = verdicts.memory(&key);
         verdicts.forget(&key);
         verdicts.keep(key, &accepted(UnixTime::MAX), LIFETIME, NOW, before);
         assert!(verdicts.recall(&key, NOW).is_none());
@@ -373,7 +391,7 @@ mod tests {
             &accepted(UnixTime::MAX),
             LIFETIME,
             NOW,
-            verdicts.memory(),
+            verdicts.memory(&key),
         );
         let outcome = verdicts
             .one_flight(key, NOW, || async { panic!("nobody is asked") })

@@ -45,7 +45,7 @@ use crate::verified::Verified;
             `portcullis::Verifier`"
 )]
 pub trait Verifier: Send + Sync + 'static {
-    /// Proves `credential`.
+    /// Proves `credential`. What takes longer than 30 seconds is given up.
     ///
     /// # Errors
     ///

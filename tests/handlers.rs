@@ -336,6 +336,35 @@ async fn the_gate_nearest_to_the_handler_words_the_refusal() {
 }
 
 #[tokio::test]
+async fn a_reworded_refusal_keeps_headers_but_those_of_the_old_body() {
+    async fn between(response: axum::response::Response) -> axum::response::Response {
+        let mut response = response;
+        let headers = response.headers_mut();
+        headers.insert(
+            "access-control-allow-origin",
+            "https://app.example".parse().unwrap(),
+        );
+        headers.insert("vary", "origin".parse().unwrap());
+        headers.insert("content-encoding", "gzip".parse().unwrap());
+        response
+    }
+    let issuer = AuthorizationServer::new();
+    let app = Router::new()
+        .route("/", get(|_: RequireScope<Read>| async {}))
+        .layer(axum::middleware::map_response(between))
+        .layer(server(&issuer).layer());
+    let refused = show(&app, "/", &issuer.token().mint()).await;
+    assert_eq!(refused.status, 403);
+    assert_eq!(
+        refused.headers["access-control-allow-origin"],
+        "https://app.example"
+    );
+    assert_eq!(refused.headers["vary"], "origin");
+    assert!(!refused.headers.contains_key("content-encoding"));
+    assert_eq!(refused.headers.get_all("content-type").iter().count(), 1);
+}
+
+#[tokio::test]
 async fn one_extractor_needs_no_layer() {
     #[derive(Clone)]
     struct App(ResourceServer);

@@ -20,6 +20,9 @@ impl Absent {
     }
 
     pub(super) fn note(&mut self, round: u64, kid: Option<&str>) {
+        if round < self.round {
+            return;
+        }
         if self.round != round {
             self.round = round;
             self.names.clear();

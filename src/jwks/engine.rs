@@ -62,6 +62,8 @@ struct State {
 pub(crate) struct Snapshot {
     pub(crate) set: KeySet,
     trusted_until: UnixTime,
+    /// The number of the round that brought it.
+    round: u64,
 }
 
 /// The engine's log of its last round.
@@ -158,7 +160,8 @@ impl Shared {
         // A clock that was set back must not put the next round off for longer than any pause is.
         before.next = before.next.min(moment.now() + self.pace.longest());
         let too_soon = !before.running && moment.now() < before.next;
-        if too_soon && self.state.absent().is_known(before.finished, kid) {
+        let is_newest = before.fault.is_none();
+        if too_soon && is_newest && self.state.absent().is_known(before.finished, kid) {
             return Err(Error::new(
                 Reason::UnknownKey,
                 "the newest key set has no such key",
@@ -205,11 +208,10 @@ impl Shared {
         }
     }
 
-    /// Notes that the newest set lacks `kid`, so that it is refused at once until the issuer may be
+    /// Notes that `set` lacks `kid`, so that it is refused at once until the issuer may be
     /// asked again.
-    pub(super) fn note_absent(&self, kid: Option<&str>) {
-        let finished = self.state.round.borrow().finished;
-        self.state.absent().note(finished, kid);
+    pub(super) fn note_absent(&self, set: &Snapshot, kid: Option<&str>) {
+        self.state.absent().note(set.round, kid);
     }
 
     /// Starts the engine unless one runs. `false` if there is no runtime to run it on.
@@ -270,7 +272,7 @@ impl Engine {
         // Where another engine left off: whatever ended it, the pace is kept.
         let next = state.round.borrow().next;
         self.clock
-            .sleep(next.since(self.clock.now()).min(LAST_RETRY))
+            .sleep(next.since(self.clock.now()).min(self.pace.longest()))
             .await;
         loop {
             state.round.send_modify(|round| round.running = true);
@@ -326,15 +328,16 @@ impl Engine {
         asked: UnixTime,
         due: UnixTime,
     ) -> Result<(), watch::error::RecvError> {
-        let pause = |until: UnixTime| self.clock.sleep(until.since(self.clock.now()));
-        let rung = either(self.bell.changed(), pause(due)).await;
+        let pause = |until: UnixTime, longest: Duration| {
+            self.clock.sleep(until.since(self.clock.now()).min(longest))
+        };
+        // Neither pause is longer than it was meant to be, should the clock have been set back.
+        let rung = either(self.bell.changed(), pause(due, self.pace.lifetime)).await;
         match rung {
             None => Ok(()),
             Some(Err(gone)) => Err(gone),
             Some(Ok(())) => {
-                // No longer than any pause is, should the clock have been set back.
-                let pause = asked.min(due).since(self.clock.now());
-                self.clock.sleep(pause.min(self.pace.longest())).await;
+                pause(asked.min(due), self.pace.longest()).await;
                 Ok(())
             }
         }
@@ -373,7 +376,12 @@ impl Engine {
                 tracing::warn!(issuer = %self.source, "{sentence}");
             }
         }
-        let new = Arc::new(Snapshot { set, trusted_until });
+        let round = state.round.borrow().finished + 1;
+        let new = Arc::new(Snapshot {
+            set,
+            trusted_until,
+            round,
+        });
         state.snapshot.store(Some(new.clone()));
         if let Some(old) = old {
             old.set.withdraw_all_but(&new.set);

@@ -88,9 +88,9 @@ impl RemoteJwks {
         self.0.renewed(kid, moment).await
     }
 
-    /// Notes that the newest set lacks `kid`.
-    pub(crate) fn note_absent(&self, kid: Option<&str>) {
-        self.0.note_absent(kid);
+    /// Notes that `set` lacks `kid`.
+    pub(crate) fn note_absent(&self, set: &Snapshot, kid: Option<&str>) {
+        self.0.note_absent(set, kid);
     }
 }
 

@@ -160,7 +160,7 @@ impl Verifier for JwtVerifier {
         self.with_set(&snapshot.set, &compact, &opened, &moment)
             .unwrap_or_else(|miss| {
                 if matches!(miss, Miss::Unknown(_)) {
-                    keys.note_absent(kid);
+                    keys.note_absent(&snapshot, kid);
                 }
                 Err(miss.into())
             })

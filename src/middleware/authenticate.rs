@@ -5,8 +5,9 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
 use http::header::{
-    CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE, HeaderName, RETRY_AFTER, TRANSFER_ENCODING,
-    WWW_AUTHENTICATE,
+    ACCEPT_RANGES, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_LANGUAGE, CONTENT_LENGTH,
+    CONTENT_RANGE, CONTENT_TYPE, ETAG, HeaderName, LAST_MODIFIED, RETRY_AFTER, TRAILER,
+    TRANSFER_ENCODING, WWW_AUTHENTICATE,
 };
 use http::{HeaderValue, Request, Response};
 use pin_project_lite::pin_project;
@@ -262,12 +263,19 @@ impl<S: Service<Request<B>>, B> std::fmt::Debug for ResponseFuture<S, B> {
     }
 }
 
-/// Headers of a refusal that only its wording decides.
-const WORDING: [HeaderName; 6] = [
+/// Headers that describe the body or are decided by a refusal's wording: the old ones go with it.
+const WORDING: [HeaderName; 13] = [
+    ACCEPT_RANGES,
     CACHE_CONTROL,
+    CONTENT_ENCODING,
+    CONTENT_LANGUAGE,
     CONTENT_LENGTH,
+    CONTENT_RANGE,
     CONTENT_TYPE,
+    ETAG,
+    LAST_MODIFIED,
     RETRY_AFTER,
+    TRAILER,
     TRANSFER_ENCODING,
     WWW_AUTHENTICATE,
 ];

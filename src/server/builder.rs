@@ -155,7 +155,7 @@ impl ResourceServerBuilder {
     ///
     /// # Errors
     ///
-    /// [`ConfigError`] if there is no verifier, one can never be reached, a route or kind names a
+    /// [`ConfigError`] if there is no verifier, one is hidden by a route before it, a route or kind names a
     /// header that is no carrier, two carriers read the same header, the realm is not printable
     /// ASCII, a challenge scope looks like another parameter, or the credential limit is zero.
     pub fn build(mut self) -> Result<ResourceServer, ConfigError> {
@@ -168,7 +168,7 @@ impl ResourceServerBuilder {
         let mut names = HashSet::new();
         for carrier in &self.carriers {
             for name in carrier.names() {
-                if name.len() <= 1 {
+                if name == "?" {
                     return Err(ConfigError::new("query parameter has no name, wanted one"));
                 }
                 if names.contains(&name) {

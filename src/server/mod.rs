@@ -5,6 +5,7 @@ mod builder;
 
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use http::header::{ACCESS_CONTROL_REQUEST_METHOD, ORIGIN};
 use http::request::Parts;
@@ -15,6 +16,7 @@ use crate::claims::ClaimSet;
 use crate::clock::Clock;
 use crate::credential::{Carrier, Credential};
 use crate::error::{Error, Reason};
+use crate::fetch::either;
 use crate::kind::Kinds;
 use crate::route::When;
 use crate::token::{AccessToken, Presence};
@@ -119,7 +121,7 @@ impl ResourceServer {
             return outcome.map(Seen::Known);
         }
         #[cfg(feature = "cache")]
-        let memory = server.verdicts.memory();
+        let memory = server.verdicts.memory(&digest);
         let verifier = server.verifier_for(&credential)?;
         let Some(verdict) = verifier.verify_now(&credential, &moment) else {
             return Ok(Seen::Ask);
@@ -195,8 +197,8 @@ impl ResourceServer {
     }
 
     /// Forgets what was proven about a credential; the next request that shows it is verified
-    /// anew. For a logout or a revocation this server takes part in. The same token in another
-    /// carrier is another credential.
+    /// anew. For a logout or a revocation this server takes part in, once it is clear that the caller
+    /// may log this token out. The same token in another carrier is another credential.
     pub fn forget(&self, credential: &Credential<'_>) {
         #[cfg(feature = "cache")]
         self.0.verdicts.forget(&Verdicts::digest(credential));
@@ -251,6 +253,9 @@ impl ResourceServer {
     }
 }
 
+/// How long a verifier may take.
+const LONGEST_VERIFICATION: Duration = Duration::from_secs(30);
+
 /// One line per refusal. What the programmer must mend is louder than what a client did; an outage
 /// was told already, once per attempt.
 fn log(error: &Error) {
@@ -276,12 +281,18 @@ impl Inner {
     async fn prove(&self, credential: &Credential<'_>) -> Result<AccessToken, Error> {
         let verifier = self.verifier_for(credential)?;
         let moment = Moment::of(&self.clock);
-        let verdict = verifier.verify(credential, &moment).await;
-        if let Err(error) = &verdict
-            && error.reason() == Reason::LookupUnavailable
-        {
-            tracing::warn!("{error}");
-        }
+        // The verifiers of this crate end sooner. One that never ends would hold its credential, and
+        // whoever shows it, for good.
+        let verdict = either(
+            verifier.verify(credential, &moment),
+            self.clock.sleep(LONGEST_VERIFICATION),
+        );
+        let verdict = verdict.await.unwrap_or_else(|| {
+            Err(Error::unavailable(
+                Duration::from_secs(5),
+                format!("no verdict within {} s", LONGEST_VERIFICATION.as_secs()),
+            ))
+        });
         // The answer may have taken seconds.
         let moment = Moment::of(&self.clock);
         self.conclude(verdict, credential, verifier, &moment)
@@ -307,7 +318,11 @@ impl Inner {
         verifier: &dyn ErasedVerifier,
         moment: &Moment<'_>,
     ) -> Result<AccessToken, Error> {
-        let verified = verdict?;
+        let verified = verdict.inspect_err(|error| {
+            if error.reason() == Reason::LookupUnavailable {
+                tracing::warn!("{error}");
+            }
+        })?;
         let kind = self
             .classify(credential.carrier(), verified.typ(), verified.claims())
             .map_err(|why| Error::new(Reason::Kind, why))?;
