@@ -2,8 +2,12 @@
 // A test says what must be there by taking it.
 #![allow(clippy::unwrap_used)]
 
+mod showing;
+
 use std::sync::Arc;
 use std::time::Duration;
+
+use showing::{reason, show};
 
 use portcullis::testing::{AuthorizationServer, Endpoint, ManualClock, Trouble};
 use portcullis::{
@@ -93,24 +97,11 @@ impl Gate {
     }
 }
 
-async fn show(server: &ResourceServer, token: &str) -> Result<AccessToken, Error> {
-    let request = http::Request::get("/").header("authorization", format!("Bearer {token}"));
-    let (mut parts, ()) = request.body(()).unwrap().into_parts();
-    Ok(server
-        .authenticate(&mut parts)
-        .await?
-        .expect("a credential was sent"))
-}
-
 /// Lets every other task run until it waits.
 async fn settle() {
     for _ in 0..50 {
         tokio::task::yield_now().await;
     }
-}
-
-fn reason(outcome: &Result<AccessToken, Error>) -> Option<Reason> {
-    outcome.as_ref().err().map(Error::reason)
 }
 
 #[tokio::test]

@@ -2,9 +2,13 @@
 // A test says what must be there by taking it.
 #![allow(clippy::unwrap_used)]
 
+mod showing;
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
+
+use showing::{reason, show};
 
 use portcullis::testing::{AuthorizationServer, Endpoint, ManualClock, Trouble};
 use portcullis::{
@@ -59,19 +63,6 @@ impl Gate {
     fn asked(&self) -> usize {
         self.issuer.asked(Endpoint::Introspection)
     }
-}
-
-async fn show(server: &ResourceServer, token: &str) -> Result<AccessToken, Error> {
-    let request = http::Request::get("/").header("authorization", format!("Bearer {token}"));
-    let (mut parts, ()) = request.body(()).unwrap().into_parts();
-    Ok(server
-        .authenticate(&mut parts)
-        .await?
-        .expect("a credential was sent"))
-}
-
-fn reason(outcome: &Result<AccessToken, Error>) -> Option<Reason> {
-    outcome.as_ref().err().map(Error::reason)
 }
 
 #[tokio::test]

@@ -99,6 +99,30 @@ impl JwtVerifier {
         })
     }
 
+    /// Closes with the keys at hand; `None` if a newer set might have the key.
+    fn close_now(
+        &self,
+        compact: &Compact<'_>,
+        opened: &Opened<'_>,
+        moment: &Moment<'_>,
+    ) -> Result<Option<Verified>, Error> {
+        let verdict = match &self.keys {
+            Source::Secret(_, secret) => self.close(compact, opened, secret, None, moment),
+            Source::Fixed(keys) => self.with_set(&keys.set, compact, opened, moment)?,
+            Source::Remote(keys) => {
+                let Some(snapshot) = keys.snapshot(moment) else {
+                    return Ok(None);
+                };
+                match self.with_set(&snapshot.set, compact, opened, moment) {
+                    Ok(verdict) => verdict,
+                    Err(Miss::Unknown(_)) => return Ok(None),
+                    Err(final_miss) => return Err(final_miss.into()),
+                }
+            }
+        };
+        verdict.map(Some)
+    }
+
     fn with_set(
         &self,
         set: &KeySet,
@@ -135,8 +159,11 @@ impl Verifier for JwtVerifier {
         credential: &Credential<'_>,
         moment: &Moment<'_>,
     ) -> Result<Verified, Error> {
-        if let Some(verdict) = self.verify_now(credential, moment) {
-            return verdict;
+        let compact = Compact::split(credential.token())?;
+        let header = compact::decode_text("header", compact.header)?;
+        let opened = self.open(&compact, &header)?;
+        if let Some(verified) = self.close_now(&compact, &opened, moment)? {
+            return Ok(verified);
         }
         // Only a key of a remote set is ever waited for.
         let Source::Remote(keys) = &self.keys else {
@@ -145,9 +172,6 @@ impl Verifier for JwtVerifier {
                 "the key set has no such key",
             ));
         };
-        let compact = Compact::split(credential.token())?;
-        let header = compact::decode_text("header", compact.header)?;
-        let opened = self.open(&compact, &header)?;
         let kid = opened.header.kid.as_deref();
         keys.renewed(kid, moment).await?;
         let moment = Moment::of(moment.clock());
@@ -175,24 +199,7 @@ impl Verifier for JwtVerifier {
             let compact = Compact::split(credential.token())?;
             let header = compact::decode_text("header", compact.header)?;
             let opened = self.open(&compact, &header)?;
-            match &self.keys {
-                Source::Secret(_, secret) => self
-                    .close(&compact, &opened, secret, None, moment)
-                    .map(Some),
-                Source::Fixed(keys) => self
-                    .with_set(&keys.set, &compact, &opened, moment)?
-                    .map(Some),
-                Source::Remote(keys) => {
-                    let Some(snapshot) = keys.snapshot(moment) else {
-                        return Ok(None);
-                    };
-                    match self.with_set(&snapshot.set, &compact, &opened, moment) {
-                        Ok(verdict) => verdict.map(Some),
-                        Err(Miss::Unknown(_)) => Ok(None),
-                        Err(final_miss) => Err(final_miss.into()),
-                    }
-                }
-            }
+            self.close_now(&compact, &opened, moment)
         };
         read().transpose()
     }

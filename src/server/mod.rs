@@ -21,14 +21,12 @@ use crate::kind::Kinds;
 use crate::route::When;
 use crate::token::{AccessToken, Presence};
 use crate::verified::Verified;
-use crate::verify::{ErasedVerifier, Moment};
+use crate::verify::{ErasedVerifier, Moment, VerdictLifetime};
 
 pub use builder::ResourceServerBuilder;
 
 #[cfg(feature = "cache")]
 use crate::verdict::Verdicts;
-#[cfg(feature = "cache")]
-use crate::verify::VerdictLifetime;
 
 /// An OAuth resource server's gate: finds the credential of a request, proves it, and words the
 /// refusals. Cloning is cheap; clones share keys and verdicts.
@@ -147,11 +145,7 @@ impl ResourceServer {
             let carrier = credential.carrier().clone();
             async move {
                 let credential = Credential::new(&token, &carrier);
-                let outcome = server.prove(&credential).await;
-                let lifetime = server.verifier_for(&credential).map_or_else(
-                    |_| VerdictLifetime::default(),
-                    |verifier| verifier.lifetime(),
-                );
+                let (outcome, lifetime) = server.prove(&credential).await;
                 (outcome, lifetime, server.clock.now())
             }
         });
@@ -163,7 +157,8 @@ impl ResourceServer {
         let Some(credential) = self.credential(parts)? else {
             return Ok(None);
         };
-        self.0.prove(&credential).await.map(Some)
+        let (outcome, _) = self.0.prove(&credential).await;
+        outcome.map(Some)
     }
 
     /// Leaves the outcome in the request.
@@ -278,8 +273,15 @@ impl Inner {
         }
     }
 
-    async fn prove(&self, credential: &Credential<'_>) -> Result<AccessToken, Error> {
-        let verifier = self.verifier_for(credential)?;
+    /// Asks the verifier, and says how long its answer may be remembered.
+    async fn prove(
+        &self,
+        credential: &Credential<'_>,
+    ) -> (Result<AccessToken, Error>, VerdictLifetime) {
+        let verifier = match self.verifier_for(credential) {
+            Ok(verifier) => verifier,
+            Err(error) => return (Err(error), VerdictLifetime::default()),
+        };
         let moment = Moment::of(&self.clock);
         // The verifiers of this crate end sooner. One that never ends would hold its credential, and
         // whoever shows it, for good.
@@ -295,7 +297,8 @@ impl Inner {
         });
         // The answer may have taken seconds.
         let moment = Moment::of(&self.clock);
-        self.conclude(verdict, credential, verifier, &moment)
+        let outcome = self.conclude(verdict, credential, verifier, &moment);
+        (outcome, verifier.lifetime())
     }
 
     fn classify(
