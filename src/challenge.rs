@@ -142,7 +142,10 @@ impl Answers {
             ErrorKind::MissingCredential => &self.bare_scopes,
             ErrorKind::InvalidRequest | ErrorKind::InvalidToken => &[][..],
             ErrorKind::InsufficientScope => error.scopes(),
-            ErrorKind::Forbidden | ErrorKind::MissingLayer | ErrorKind::Unavailable => return None,
+            ErrorKind::Forbidden
+            | ErrorKind::NotFound
+            | ErrorKind::MissingLayer
+            | ErrorKind::Unavailable => return None,
         };
         let mut challenge = String::from("Bearer ");
         parameter(&mut challenge, "realm", &self.realm);
@@ -224,6 +227,7 @@ impl Wire {
             ErrorKind::InvalidToken => (StatusCode::UNAUTHORIZED, Some("invalid_token")),
             ErrorKind::InsufficientScope => (StatusCode::FORBIDDEN, Some("insufficient_scope")),
             ErrorKind::Forbidden => (StatusCode::FORBIDDEN, None),
+            ErrorKind::NotFound => (StatusCode::NOT_FOUND, None),
             ErrorKind::MissingLayer => (StatusCode::INTERNAL_SERVER_ERROR, None),
             ErrorKind::Unavailable => (StatusCode::SERVICE_UNAVAILABLE, None),
         };
@@ -232,6 +236,7 @@ impl Wire {
             Reason::SeveralCredentials => "the request carries more than one credential",
             Reason::MalformedCredential => "the credential is malformed",
             Reason::CredentialTooLong => "the credential is too long",
+            Reason::Parameter => "a parameter that names the resource is missing or malformed",
             Reason::Unrecognized | Reason::MalformedToken => "the access token is malformed",
             Reason::Encrypted => "encrypted tokens are not supported",
             Reason::Critical => "the access token uses an extension that is not supported",
@@ -254,6 +259,7 @@ impl Wire {
             Reason::OtherKind => "another kind of access token is needed",
             Reason::ClaimShape => "the access token lacks claims that are needed",
             Reason::Denied => "access to this resource is denied",
+            Reason::Hidden => "there is no such resource",
             Reason::MissingLayer => "the server is misconfigured",
             Reason::KeysUnavailable | Reason::LookupUnavailable => {
                 "the access token cannot be checked at the moment"

@@ -22,6 +22,8 @@ pub enum ErrorKind {
     InsufficientScope,
     /// The token is good, but not for this resource: 403.
     Forbidden,
+    /// As `Forbidden`, but nobody may learn that the resource exists: 404.
+    NotFound,
     /// The programmer left the layer out: 500.
     MissingLayer,
     /// Something we depend on is down: 503 with `Retry-After`. Never the caller's fault.
@@ -65,6 +67,8 @@ reasons! {
     MalformedCredential = "malformed_credential", InvalidRequest;
     /// The credential is longer than the server reads.
     CredentialTooLong = "credential_too_long", InvalidRequest;
+    /// A parameter that says which resource is meant is missing, repeated or unreadable.
+    Parameter = "parameter", InvalidRequest;
     /// No verifier of this server is for such a credential.
     Unrecognized = "unrecognized", InvalidToken;
     /// The token is no compact JWS, or its header is not strict JSON.
@@ -113,6 +117,8 @@ reasons! {
     ClaimShape = "claim_shape", Forbidden;
     /// The policy of this resource says no.
     Denied = "denied", Forbidden;
+    /// The policy of this resource says no, and does not tell whether the resource exists.
+    Hidden = "hidden", NotFound;
     /// An extractor ran without the layer.
     MissingLayer = "missing_layer", MissingLayer;
     /// The issuer's keys cannot be had.
@@ -147,6 +153,7 @@ struct Inner {
     sentence: Cow<'static, str>,
     scopes: Vec<Scope>,
     retry_after: Option<Duration>,
+    carrier: Option<Box<str>>,
 }
 
 impl Error {
@@ -156,6 +163,7 @@ impl Error {
             sentence: sentence.into(),
             scopes: Vec::new(),
             retry_after: None,
+            carrier: None,
         }))
     }
 
@@ -174,6 +182,18 @@ impl Error {
     /// Refuses a good token at this resource: 403. For policies of your own.
     pub fn forbidden(sentence: impl Into<Cow<'static, str>>) -> Error {
         Error::new(Reason::Denied, sentence)
+    }
+
+    /// As [`forbidden`](Self::forbidden), but with the 404 of a resource that does not exist. Answer
+    /// with it for both, and nobody can tell the two apart.
+    pub fn not_found(sentence: impl Into<Cow<'static, str>>) -> Error {
+        Error::new(Reason::Hidden, sentence)
+    }
+
+    /// Refuses a request whose parameters do not say which resource is meant: 400
+    /// `invalid_request`. For policies of your own.
+    pub fn invalid_request(sentence: impl Into<Cow<'static, str>>) -> Error {
+        Error::new(Reason::Parameter, sentence)
     }
 
     /// Says that something the verification depends on is down: 503, to be tried again after
@@ -202,6 +222,13 @@ impl Error {
                 }
             }
         }
+        self
+    }
+
+    /// Notes where the credential sits, or should sit, unless that is known already.
+    pub(crate) fn about(mut self, carrier: &str) -> Error {
+        let inner = Arc::make_mut(&mut self.0);
+        inner.carrier.get_or_insert_with(|| carrier.into());
         self
     }
 
@@ -242,6 +269,12 @@ impl Error {
     /// The scopes the operation needs, if that is what is missing.
     pub fn scopes(&self) -> &[Scope] {
         &self.0.scopes
+    }
+
+    /// The [name](crate::Carrier::name) of the carrier the refused credential sits in, or a missing
+    /// one should sit in. `None` if it is about no credential in particular.
+    pub fn carrier(&self) -> Option<&str> {
+        self.0.carrier.as_deref()
     }
 
     /// When to try again, if something we depend on is down.
