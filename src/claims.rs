@@ -43,6 +43,7 @@ pub struct ClaimSet {
     iat: Option<UnixTime>,
     jti: Option<Text>,
     client_id: Option<Text>,
+    azp: Option<Text>,
     scope: Option<Scopes>,
     scp: Option<Scopes>,
     permissions: Scopes,
@@ -168,9 +169,11 @@ impl ClaimSet {
         self.jti.as_ref().map(|text| self.text(text))
     }
 
-    /// `client_id`: the client that asked for the token (RFC 9068 §2.2).
+    /// `client_id`: the client that asked for the token (RFC 9068 §2.2); else `azp`, as issuers
+    /// write it that predate that RFC (OpenID Connect Core §2).
     pub fn client_id(&self) -> Option<&str> {
-        self.client_id.as_ref().map(|text| self.text(text))
+        let client = self.client_id.as_ref().or(self.azp.as_ref());
+        client.map(|text| self.text(text))
     }
 
     /// The scopes of `scope` (a space-separated string or an array), else those of `scp`. The two
@@ -195,6 +198,18 @@ impl ClaimSet {
             serde_json::from_str(&self.json).unwrap_or_default()
         });
         tree.get(name)
+    }
+
+    /// Any claim, or a part of one, by a JSON pointer (RFC 6901), such as `/session/job_slug`.
+    pub fn at(&self, pointer: &str) -> Option<&Value> {
+        let path = pointer.strip_prefix('/')?;
+        let (name, rest) = path.split_at(path.find('/').unwrap_or(path.len()));
+        // RFC 6901 §4: `~1` first, so that `~01` is `~1` and no slash.
+        let value = match name.contains('~') {
+            true => self.get(&name.replace("~1", "/").replace("~0", "~")),
+            false => self.get(name),
+        };
+        value?.pointer(rest)
     }
 
     /// Reads all claims as a type of your own.
@@ -342,6 +357,7 @@ impl ClaimSet {
             iat: None,
             jti: None,
             client_id: None,
+            azp: None,
             scope: None,
             scp: None,
             permissions: Scopes::default(),
@@ -378,6 +394,7 @@ impl Reader {
             "iat" => self.claims.iat = self.date("iat", value),
             "jti" => self.claims.jti = self.optional_string(value),
             "client_id" => self.claims.client_id = self.optional_string(value),
+            "azp" => self.claims.azp = self.optional_string(value),
             "scope" => self.claims.scope = self.words("scope", value, true),
             "scp" => self.claims.scp = self.words("scp", value, true),
             "permissions" => {

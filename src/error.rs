@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::credential::CredentialError;
+use crate::kind::Breach;
 use crate::scope::Scope;
 
 /// Whose fault a refusal is. It decides the status of the answer.
@@ -289,6 +290,18 @@ impl From<CredentialError> for Error {
             CredentialError::Two(why) => Error::new(Reason::SeveralCredentials, why),
             CredentialError::Malformed(why) => Error::new(Reason::MalformedCredential, why),
             CredentialError::TooLong(why) => Error::new(Reason::CredentialTooLong, why),
+        }
+    }
+}
+
+impl From<Breach> for Error {
+    fn from(breach: Breach) -> Error {
+        match breach {
+            Breach::Missing(why) => Error::new(Reason::MissingClaim, why),
+            Breach::Malformed(why) => Error::new(Reason::MalformedClaims, why),
+            Breach::NotYetValid(why) => Error::new(Reason::NotYetValid, why),
+            Breach::Expired(why) => Error::new(Reason::Expired, why),
+            Breach::Check(why) => Error::new(Reason::Refused, why),
         }
     }
 }

@@ -198,6 +198,7 @@ mod fetch;
 mod fetch_default;
 #[cfg(all(feature = "reqwest", any(feature = "jwt", feature = "introspection")))]
 mod fetch_reqwest;
+mod hierarchy;
 #[cfg(feature = "introspection")]
 mod introspection;
 #[cfg_attr(not(feature = "jwt"), allow(dead_code))]
@@ -208,6 +209,7 @@ mod jwks;
 mod jwt;
 mod kind;
 mod middleware;
+mod principal;
 mod requirement;
 mod route;
 #[cfg(any(feature = "jwt", feature = "introspection"))]
@@ -234,9 +236,11 @@ pub use credential::{Carrier, CarrierError, Credential};
 pub use error::{ConfigError, Error, ErrorKind, Reason};
 #[cfg(feature = "axum")]
 pub use extract::{
-    Authenticated, Claims, Permitted, PermittedRejection, Rejection, RequireScope, Token,
+    Authenticated, Claims, Permitted, PermittedBy, PermittedRejection, Rejection, RequireScope,
+    Token,
 };
 pub use fetch::{Fetch, FetchError};
+pub use hierarchy::ScopeHierarchy;
 #[cfg(feature = "introspection")]
 pub use introspection::{
     ClientAuth, IntrospectionVerifier, IntrospectionVerifierBuilder, Lookup, LookupFn,
@@ -245,16 +249,19 @@ pub use introspection::{
 #[cfg(feature = "jwt")]
 pub use jwks::{RemoteJwks, RemoteJwksBuilder, StaticJwks};
 #[cfg(feature = "jwt")]
-pub use jwt::{JwtVerifier, JwtVerifierBuilder, Keys};
-pub use kind::{Kind, KindError, Kinds};
+pub use jwt::{ByIssuer, JwtVerifier, JwtVerifierBuilder, Keys};
+pub use kind::{Kind, KindError, Kinds, TokenKind};
 pub use middleware::{
     Authenticate, AuthenticateLayer, RequireScopeFuture, RequireScopeLayer, RequireScopeService,
     ResponseFuture,
 };
-pub use requirement::{Alternatives, AnyOf, Grant, Requirement};
+pub use principal::{Principal, PrincipalType};
+pub use requirement::{
+    Alternatives, AnyOf, ByAnonymous, ByMachine, ByUser, Grant, OfKind, Requirement, Role,
+};
 pub use route::When;
 pub use scope::{Scope, ScopeError, Scopes};
-pub use server::{ResourceServer, ResourceServerBuilder};
-pub use token::{AccessToken, FromToken, Permits, Principal, TokenKind};
+pub use server::{Check, CredentialSlot, ResourceServer, ResourceServerBuilder};
+pub use token::{AccessToken, FromToken, Permits, Policy};
 pub use verified::Verified;
-pub use verify::{Moment, VerdictLifetime, Verifier};
+pub use verify::{Moment, Refuse, VerdictLifetime, Verifier};

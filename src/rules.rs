@@ -14,8 +14,11 @@ const MOST_LEEWAY: Duration = Duration::from_secs(300);
 /// The demands of one verifier.
 #[derive(Clone, Debug)]
 pub(crate) struct ClaimRules {
-    pub(crate) issuer: Option<Box<str>>,
+    /// Empty: any issuer.
+    pub(crate) issuers: Vec<Box<str>>,
+    /// Empty: the token must name nobody, unless `any_audience` says that nobody looks.
     pub(crate) audiences: Vec<Box<str>>,
+    pub(crate) any_audience: bool,
     pub(crate) leeway: Duration,
     pub(crate) numeric_subject: bool,
     pub(crate) may_lack: MayLack,
@@ -40,8 +43,9 @@ impl ClaimRules {
         may_lack: MayLack,
     ) -> ClaimRules {
         ClaimRules {
-            issuer: issuer.map(Into::into),
+            issuers: issuer.map(Into::into).into_iter().collect(),
             audiences: audience.map(Into::into).into_iter().collect(),
+            any_audience: audience.is_none(),
             leeway: Duration::from_secs(30),
             numeric_subject: false,
             may_lack,
@@ -51,7 +55,7 @@ impl ClaimRules {
 
     /// Checks the rules themselves, when a verifier is built.
     pub(crate) fn check(&self) -> Result<(), ConfigError> {
-        if self.issuer.as_deref() == Some("") {
+        if self.issuers.iter().any(|issuer| issuer.is_empty()) {
             return Err(ConfigError::new(
                 "issuer is empty, wanted the `iss` of the tokens",
             ));
@@ -94,37 +98,38 @@ impl ClaimRules {
 
     /// RFC 9068 §4: identical, byte for byte; no prefix, no normalisation.
     fn judge_issuer(&self, claims: &ClaimSet) -> Result<(), Error> {
-        let Some(wanted) = self.issuer.as_deref() else {
+        if self.issuers.is_empty() {
             return Ok(());
-        };
+        }
         match claims.issuer() {
-            Some(found) if found == wanted => Ok(()),
-            Some(found) => Err(Error::new(
-                Reason::Issuer,
-                format!("issuer is {}, wanted {}", quote(found), quote(wanted)),
-            )),
+            Some(found) if self.issuers.iter().any(|issuer| **issuer == *found) => Ok(()),
+            Some(found) => Err(other_issuer(found, &self.issuers)),
             None => demand(self.may_lack.iss, "iss"),
         }
+    }
+
+    /// The issuer, or the first of several.
+    #[cfg_attr(not(feature = "introspection"), allow(dead_code))]
+    pub(crate) fn issuer(&self) -> Option<&str> {
+        self.issuers.first().map(|issuer| &**issuer)
     }
 
     /// RFC 9068 §4: one of the audiences is us.
     fn judge_audience(&self, claims: &ClaimSet) -> Result<(), Error> {
         let audience = claims.audience();
         let ours = self.audiences.iter().any(|own| audience.contains(own));
-        if ours || self.audiences.is_empty() {
+        if ours || (self.audiences.is_empty() && self.any_audience) {
             return Ok(());
         }
         if audience.is_absent() {
             return demand(self.may_lack.aud, "aud");
         }
-        let wanted: Vec<String> = self.audiences.iter().map(|own| quote(own)).collect();
+        // RFC 7519 §4.1.3: who does not find itself in an `aud` that is there must refuse.
+        let found = quote_list(audience.iter());
+        let wanted = either(&self.audiences);
         Err(Error::new(
             Reason::Audience,
-            format!(
-                "audience is {}, wanted {}",
-                quote_list(audience.iter()),
-                wanted.join(" or ")
-            ),
+            format!("audience is {found}, wanted {wanted}"),
         ))
     }
 
@@ -162,9 +167,38 @@ impl ClaimRules {
                 Reason::Subject,
                 "sub is a number, wanted a string",
             )),
+            // Systems that number their users count from one; the rest stands for nobody.
+            Some(digits) if claims.subject_is_number() && is_nobody(digits) => Err(Error::new(
+                Reason::Subject,
+                format!("sub is {digits}, wanted a positive number"),
+            )),
             Some(_) => Ok(()),
         }
     }
+}
+
+/// The refusal of a token whose `iss` is none of `wanted`.
+pub(crate) fn other_issuer(found: &str, wanted: &[Box<str>]) -> Error {
+    let (found, wanted) = (quote(found), either(wanted));
+    Error::new(
+        Reason::Issuer,
+        format!("issuer is {found}, wanted {wanted}"),
+    )
+}
+
+/// Lists what would have been right.
+fn either(wanted: &[Box<str>]) -> String {
+    match wanted {
+        [] => "none".to_owned(),
+        wanted => {
+            let quoted: Vec<String> = wanted.iter().map(|own| quote(own)).collect();
+            quoted.join(" or ")
+        }
+    }
+}
+
+fn is_nobody(digits: &str) -> bool {
+    digits == "0" || digits.starts_with('-')
 }
 
 fn demand(may_lack: bool, name: &str) -> Result<(), Error> {
@@ -304,9 +338,47 @@ mod tests {
             ..rules()
         };
         assert_eq!(judge(&rules, r#"{"sub":7,"jti":"x"}"#), Ok(()));
+        for nobody in [0, -1] {
+            assert_eq!(
+                judge(&rules, &format!(r#"{{"sub":{nobody},"jti":"x"}}"#)),
+                Err(format!(
+                    "subject: sub is {nobody}, wanted a positive number"
+                ))
+            );
+        }
         assert_eq!(
             judge(&rules, "{}"),
             Err("missing_claim: jti is absent, wanted it in the token".to_owned())
+        );
+    }
+
+    #[test]
+    fn a_token_for_somebody_is_not_for_a_server_without_a_name() {
+        let nameless = ClaimRules {
+            audiences: Vec::new(),
+            may_lack: MayLack {
+                aud: true,
+                ..MayLack::default()
+            },
+            ..rules()
+        };
+        assert_eq!(judge(&nameless, r#"{"aud":null}"#), Ok(()));
+        assert_eq!(
+            judge(&nameless, "{}"),
+            Err(r#"audience: audience is ["https://calendar.example"], wanted none"#.to_owned())
+        );
+    }
+
+    #[test]
+    fn several_issuers_are_named_in_the_refusal() {
+        let two = ClaimRules {
+            issuers: vec!["a".into(), "https://as.example".into()],
+            ..rules()
+        };
+        assert_eq!(judge(&two, "{}"), Ok(()));
+        assert_eq!(
+            judge(&two, r#"{"iss":"b"}"#),
+            Err(r#"issuer: issuer is "b", wanted "a" or "https://as.example""#.to_owned())
         );
     }
 
@@ -322,7 +394,7 @@ mod tests {
         );
         assert_eq!(
             refused(ClaimRules {
-                issuer: Some("".into()),
+                issuers: vec!["".into()],
                 ..rules()
             }),
             "issuer is empty, wanted the `iss` of the tokens"

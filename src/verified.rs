@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use crate::claims::ClaimSet;
 use crate::clock::UnixTime;
+use crate::kind::Kind;
 use crate::scope::Scopes;
 
 /// How long what proved a token may be trusted: a signing key lends one to each token it signed.
@@ -46,6 +47,8 @@ pub struct Verified {
     issuer: Option<Box<str>>,
     leeway: Duration,
     lease: Option<Lease>,
+    /// The kind whose own verifier proved it.
+    kind: Option<Arc<Kind>>,
 }
 
 impl Verified {
@@ -59,6 +62,7 @@ impl Verified {
             issuer: None,
             leeway: Duration::ZERO,
             lease: None,
+            kind: None,
         }
     }
 
@@ -87,6 +91,19 @@ impl Verified {
     pub(crate) fn leased(mut self, lease: Lease) -> Verified {
         self.lease = Some(lease);
         self
+    }
+
+    pub(crate) fn of_kind(mut self, kind: Arc<Kind>) -> Verified {
+        self.kind = Some(kind);
+        self
+    }
+
+    pub(crate) fn kind(&self) -> Option<&Arc<Kind>> {
+        self.kind.as_ref()
+    }
+
+    pub(crate) fn leeway(&self) -> Duration {
+        self.leeway
     }
 
     /// The proven claims.

@@ -83,6 +83,31 @@ pub trait Verifier: Send + Sync + 'static {
         let _ = moment;
         async { Ok(()) }
     }
+
+    /// What tells its tokens from those of other verifiers, for servers that give each kind of token
+    /// a verifier of its own. Default: nothing is known.
+    #[doc(hidden)]
+    fn provenance(&self) -> Option<Provenance> {
+        None
+    }
+}
+
+/// Whose tokens a verifier accepts.
+#[doc(hidden)]
+#[derive(Clone)]
+pub struct Provenance {
+    pub(crate) issuers: Vec<Box<str>>,
+    /// What stands for the shared secret, if it is one that signs.
+    pub(crate) secret: Option<[u8; 32]>,
+}
+
+impl Provenance {
+    /// Whether no token can be accepted by both. Two sets of public keys may share a key, so they
+    /// do not tell tokens apart; a secret does, from another secret and from any public key.
+    pub(crate) fn excludes(&self, other: &Provenance) -> bool {
+        let shared = |issuer: &Box<str>| other.issuers.contains(issuer);
+        !self.issuers.iter().any(shared) || self.secret != other.secret
+    }
 }
 
 impl<V: Verifier> Verifier for Arc<V> {
@@ -108,6 +133,46 @@ impl<V: Verifier> Verifier for Arc<V> {
 
     fn ready(&self, moment: &Moment<'_>) -> impl Future<Output = Result<(), Error>> + Send {
         V::ready(self, moment)
+    }
+
+    fn provenance(&self) -> Option<Provenance> {
+        V::provenance(self)
+    }
+}
+
+/// Refuses every credential, for looks that are never to be looked up: refresh tokens, authorization
+/// codes.
+///
+/// # Examples
+///
+/// ```
+/// use portcullis::{Refuse, ResourceServer, When};
+///
+/// # fn set_up(lookup: portcullis::LookupVerifier) -> Result<(), portcullis::ConfigError> {
+/// let server = ResourceServer::builder()
+///     .route(When::prefix("rt_"), Refuse::because("a refresh token is for the issuer alone"))
+///     .verifier(lookup)
+///     .build()?;
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone, Debug)]
+pub struct Refuse(&'static str);
+
+impl Refuse {
+    /// Refuses with this sentence in the log, and 401 `invalid_token` to the client.
+    pub const fn because(sentence: &'static str) -> Refuse {
+        Refuse(sentence)
+    }
+}
+
+impl Verifier for Refuse {
+    async fn verify(&self, _: &Credential<'_>, _: &Moment<'_>) -> Result<Verified, Error> {
+        Err(Error::invalid_token(self.0))
+    }
+
+    fn verify_now(&self, _: &Credential<'_>, _: &Moment<'_>) -> Option<Result<Verified, Error>> {
+        Some(Err(Error::invalid_token(self.0)))
     }
 }
 
@@ -170,6 +235,14 @@ impl VerdictLifetime {
         VerdictLifetime { refused, ..self }
     }
 
+    /// The shorter of both, of each.
+    pub(crate) fn shorter(self, other: VerdictLifetime) -> VerdictLifetime {
+        VerdictLifetime {
+            accepted: self.accepted.min(other.accepted),
+            refused: self.refused.min(other.refused),
+        }
+    }
+
     pub(crate) const fn of_accepted(self) -> Duration {
         self.accepted
     }
@@ -203,6 +276,8 @@ pub(crate) trait ErasedVerifier: Send + Sync {
     fn lifetime(&self) -> VerdictLifetime;
 
     fn ready<'a>(&'a self, moment: &'a Moment<'_>) -> BoxFuture<'a, Result<(), Error>>;
+
+    fn provenance(&self) -> Option<Provenance>;
 }
 
 impl<V: Verifier> ErasedVerifier for V {
@@ -228,5 +303,9 @@ impl<V: Verifier> ErasedVerifier for V {
 
     fn ready<'a>(&'a self, moment: &'a Moment<'_>) -> BoxFuture<'a, Result<(), Error>> {
         Box::pin(Verifier::ready(self, moment))
+    }
+
+    fn provenance(&self) -> Option<Provenance> {
+        Verifier::provenance(self)
     }
 }

@@ -22,6 +22,14 @@ fn single<'a>(
 }
 
 pub(super) fn bearer(headers: &HeaderMap, limit: usize) -> Result<Option<&str>, CredentialError> {
+    let Some(credentials) = after_bearer(headers)? else {
+        return Ok(None);
+    };
+    b64token(credentials, limit).map(Some)
+}
+
+/// What follows the scheme `Bearer` and its blanks; `None` for no credential of ours.
+fn after_bearer(headers: &HeaderMap) -> Result<Option<&[u8]>, CredentialError> {
     let Some(value) = single(headers, &AUTHORIZATION)? else {
         return Ok(None);
     };
@@ -43,15 +51,72 @@ pub(super) fn bearer(headers: &HeaderMap, limit: usize) -> Result<Option<&str>, 
         };
     }
     let spaces = rest.iter().take_while(|byte| **byte == b' ').count();
-    let token = &rest[spaces..];
+    Ok(Some(&rest[spaces..]))
+}
+
+fn b64token(token: &[u8], limit: usize) -> Result<&str, CredentialError> {
     check_length("Authorization", token, limit)?;
-    if !is_b64token(token) {
-        return Err(malformed(
+    let text = std::str::from_utf8(token).ok();
+    text.filter(|_| is_b64token(token))
+        .ok_or_else(|| malformed("Authorization", "`Bearer` and one b64token (RFC 6750 2.1)"))
+}
+
+/// Parameters as they came: names and values, proven by nobody.
+pub(super) type Parameters = Vec<(String, String)>;
+
+/// `Bearer b64token *( OWS "," OWS name "=" quoted-string )`: against RFC 6750, and as some clients
+/// send it.
+pub(super) fn bearer_with_parameters(
+    headers: &HeaderMap,
+    limit: usize,
+) -> Result<Option<(&str, Parameters)>, CredentialError> {
+    let Some(credentials) = after_bearer(headers)? else {
+        return Ok(None);
+    };
+    let comma = credentials.iter().position(|byte| *byte == b',');
+    let (token, rest) = credentials.split_at(comma.unwrap_or(credentials.len()));
+    let token = b64token(token.trim_ascii_end(), limit)?;
+    check_length("Authorization", rest, limit)?;
+    let outside = || {
+        malformed(
             "Authorization",
-            "`Bearer` and one b64token (RFC 6750 2.1)",
-        ));
+            "`name=\"value\"` after each comma, each name once",
+        )
+    };
+    let mut rest = std::str::from_utf8(rest).map_err(|_| outside())?;
+    let mut parameters = Parameters::new();
+    while !rest.is_empty() {
+        let (name, value, after) = parameter(rest).ok_or_else(outside)?;
+        if parameters.iter().any(|(known, _)| known == name) {
+            return Err(outside());
+        }
+        parameters.push((name.to_owned(), value));
+        rest = after;
     }
-    Ok(std::str::from_utf8(token).ok())
+    Ok(Some((token, parameters)))
+}
+
+/// One `, name="value"`, and what follows it.
+fn parameter(text: &str) -> Option<(&str, String, &str)> {
+    let blanks = [' ', '\t'];
+    let text = text.strip_prefix(',')?.trim_start_matches(blanks);
+    let (name, quoted) = text.split_once("=\"")?;
+    let is_name = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
+    if name.is_empty() || !name.bytes().all(is_name) {
+        return None;
+    }
+    let mut value = String::new();
+    let mut characters = quoted.char_indices();
+    loop {
+        match characters.next()? {
+            (at, '"') => {
+                let after = quoted[at + 1..].trim_start_matches(blanks);
+                return Some((name, value, after));
+            }
+            (_, '\\') => value.push(characters.next()?.1),
+            (_, other) => value.push(other),
+        }
+    }
 }
 
 /// `b64token = 1*( ALPHA / DIGIT / "-" / "." / "_" / "~" / "+" / "/" ) *"="` (RFC 6750 §2.1).
@@ -95,9 +160,6 @@ pub(super) fn query<'a>(
     parameter: &str,
     limit: usize,
 ) -> Result<Option<&'a str>, CredentialError> {
-    if !is_websocket_handshake(parts) {
-        return Ok(None);
-    }
     let pairs = parts.uri.query().unwrap_or_default().split('&');
     let mut values = pairs.filter_map(|pair| {
         let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
@@ -122,7 +184,7 @@ pub(super) fn query<'a>(
 
 /// `GET` with `Upgrade: websocket` (RFC 6455 §4.1), or the extended CONNECT of HTTP/2 and later
 /// (RFC 8441 §4).
-fn is_websocket_handshake(parts: &Parts) -> bool {
+pub(super) fn is_websocket_handshake(parts: &Parts) -> bool {
     let upgrades = parts.headers.get_all(UPGRADE).iter().any(|value| {
         value
             .as_bytes()

@@ -33,9 +33,18 @@ pub struct Carrier(Place);
 #[derive(Clone, PartialEq, Eq, Hash)]
 enum Place {
     Bearer,
+    /// Bearer, with parameters after the token that no RFC knows.
+    BearerWithParameters,
     /// The first name is the carrier's own, the others are its aliases.
     Headers(Arc<[HeaderName]>),
-    WebSocketQuery(Arc<str>),
+    Query(Arc<str>, Asked),
+}
+
+/// Which requests may carry a credential in their URL.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+enum Asked {
+    Always,
+    InWebSocketHandshakes,
 }
 
 impl Carrier {
@@ -78,16 +87,26 @@ impl Carrier {
 
     /// See [`danger::websocket_query`](crate::danger::websocket_query).
     pub(crate) fn websocket_query(parameter: &str) -> Carrier {
-        Carrier(Place::WebSocketQuery(parameter.into()))
+        Carrier(Place::Query(parameter.into(), Asked::InWebSocketHandshakes))
+    }
+
+    /// See [`danger::query_parameter`](crate::danger::query_parameter).
+    pub(crate) fn query(parameter: &str) -> Carrier {
+        Carrier(Place::Query(parameter.into(), Asked::Always))
+    }
+
+    /// See [`danger::bearer_with_parameters`](crate::danger::bearer_with_parameters).
+    pub(crate) fn bearer_with_parameters() -> Carrier {
+        Carrier(Place::BearerWithParameters)
     }
 
     /// `Authorization` for Bearer tokens, else the header's first name in lower case, else the
     /// query parameter's name.
     pub fn name(&self) -> &str {
         match &self.0 {
-            Place::Bearer => "Authorization",
+            Place::Bearer | Place::BearerWithParameters => "Authorization",
             Place::Headers(names) => names.first().map_or("", HeaderName::as_str),
-            Place::WebSocketQuery(parameter) => parameter,
+            Place::Query(parameter, _) => parameter,
         }
     }
 
@@ -95,27 +114,29 @@ impl Carrier {
     #[cfg_attr(not(feature = "cache"), allow(dead_code))]
     pub(crate) fn place(&self) -> u8 {
         match &self.0 {
-            Place::Bearer => b'b',
+            Place::Bearer | Place::BearerWithParameters => b'b',
             Place::Headers(_) => b'h',
-            Place::WebSocketQuery(_) => b'q',
+            Place::Query(..) => b'q',
         }
     }
 
     /// Every name a request may use for it, in lower case; a query parameter stands apart.
     pub(crate) fn names(&self) -> Vec<String> {
         match &self.0 {
-            Place::Bearer => vec!["authorization".to_owned()],
+            Place::Bearer | Place::BearerWithParameters => vec!["authorization".to_owned()],
             Place::Headers(names) => names.iter().map(|name| name.as_str().to_owned()).collect(),
-            Place::WebSocketQuery(name) => vec![format!("?{name}")],
+            Place::Query(name, _) => vec![format!("?{name}")],
         }
     }
 
     /// Whether this is a header named `name`, by its own name or an alias; case does not matter.
     pub(crate) fn is_header(&self, name: &str) -> bool {
         match &self.0 {
-            Place::Bearer => name.eq_ignore_ascii_case("authorization"),
+            Place::Bearer | Place::BearerWithParameters => {
+                name.eq_ignore_ascii_case("authorization")
+            }
             Place::Headers(names) => names.iter().any(|n| n.as_str().eq_ignore_ascii_case(name)),
-            Place::WebSocketQuery(_) => false,
+            Place::Query(..) => false,
         }
     }
 
@@ -132,8 +153,16 @@ impl Carrier {
         for carrier in carriers {
             let here = match &carrier.0 {
                 Place::Bearer => grammar::bearer(&parts.headers, limit)?,
+                Place::BearerWithParameters => {
+                    grammar::bearer_with_parameters(&parts.headers, limit)?.map(|(token, _)| token)
+                }
                 Place::Headers(names) => grammar::raw(&parts.headers, names, limit)?,
-                Place::WebSocketQuery(parameter) => grammar::query(parts, parameter, limit)?,
+                Place::Query(_, Asked::InWebSocketHandshakes)
+                    if !grammar::is_websocket_handshake(parts) =>
+                {
+                    None
+                }
+                Place::Query(parameter, _) => grammar::query(parts, parameter, limit)?,
             };
             let Some(token) = here else { continue };
             // RFC 6750 §2: one method per request. Taking the first would let a proxy and us read
@@ -150,14 +179,22 @@ impl Carrier {
         Ok(found)
     }
 
+    /// See [`danger::unproven_parameters`](crate::danger::unproven_parameters).
+    pub(crate) fn bearer_parameters(
+        headers: &HeaderMap,
+    ) -> Result<Vec<(String, String)>, CredentialError> {
+        let found = grammar::bearer_with_parameters(headers, usize::MAX)?;
+        Ok(found.map(|(_, parameters)| parameters).unwrap_or_default())
+    }
+
     /// Marks the header values of this carrier, so that whoever logs the headers prints
     /// `Sensitive` instead.
     pub(crate) fn mark_sensitive(carriers: &[Carrier], headers: &mut HeaderMap) {
         for carrier in carriers {
             let names = match &carrier.0 {
-                Place::Bearer => &[AUTHORIZATION][..],
+                Place::Bearer | Place::BearerWithParameters => &[AUTHORIZATION][..],
                 Place::Headers(names) => names,
-                Place::WebSocketQuery(_) => &[],
+                Place::Query(..) => &[],
             };
             for name in names {
                 // `entry` makes room for a header that is not there.
@@ -182,7 +219,13 @@ impl fmt::Debug for Carrier {
                 let names: Vec<&str> = names.iter().map(HeaderName::as_str).collect();
                 write!(f, "Carrier({})", names.join(" or "))
             }
-            Place::WebSocketQuery(name) => write!(f, "Carrier(?{name}= of a WebSocket handshake)"),
+            Place::BearerWithParameters => {
+                f.write_str("Carrier(Authorization: Bearer, with parameters)")
+            }
+            Place::Query(name, Asked::Always) => write!(f, "Carrier(?{name}=)"),
+            Place::Query(name, Asked::InWebSocketHandshakes) => {
+                write!(f, "Carrier(?{name}= of a WebSocket handshake)")
+            }
         }
     }
 }

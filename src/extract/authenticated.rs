@@ -7,9 +7,8 @@ use axum_core::extract::{FromRef, FromRequestParts};
 use http::request::Parts;
 
 use super::Rejection;
-use crate::error::Error;
 use crate::server::ResourceServer;
-use crate::token::{AccessToken, FromToken};
+use crate::token::{AccessToken, FromToken, Presence};
 
 /// Authenticates the request by itself, with the [`ResourceServer`] of the application's state,
 /// and hands out `T`: an [`AccessToken`] unless you name another, `RequireScope<R>`, `Claims<C>`,
@@ -58,11 +57,9 @@ where
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Rejection> {
         let server = ResourceServer::from_ref(state);
-        let made = match server.authenticate(parts).await {
-            Ok(Some(token)) => T::from_token(&token),
-            Ok(None) => Err(Error::missing_credential()),
-            Err(error) => Err(error),
-        };
+        let made = server.authenticate(parts).await.and_then(|_| {
+            Presence::expect(&parts.extensions, "Authenticated").and_then(Presence::make)
+        });
         made.map(Authenticated)
             .map_err(|error| Rejection::of(server, error))
     }

@@ -51,6 +51,8 @@ impl<S: Sync, T: DeserializeOwned + Send + Sync + 'static> FromRequestParts<S> f
 
 /// So that `Permitted<Claims<Party>, Path<_>>` needs nothing but the policy.
 impl<T: Permits<Resource>, Resource: ?Sized> Permits<Resource> for Claims<T> {
+    const HIDES: bool = T::HIDES;
+
     fn permits(&self, resource: &Resource) -> bool {
         self.0.permits(resource)
     }

@@ -9,18 +9,16 @@ use http::request::Parts;
 
 use super::Rejection;
 use crate::error::Error;
+use crate::kind::TokenKind;
 use crate::requirement::Requirement;
 use crate::scope::Scopes;
-use crate::token::{AccessToken, FromToken, Presence, TokenKind};
+use crate::token::{AccessToken, FromToken, Presence, Tokens};
 
 /// Makes `T` of the request's token. `wanted` names the extractor for whoever forgot the layer.
 pub(super) fn from_presence<T: FromToken>(parts: &Parts, wanted: &str) -> Result<T, Rejection> {
-    let token = Presence::demand(&parts.extensions, wanted)?;
-    T::from_token(token).map_err(|error| {
-        let outer = parts.extensions.get::<Presence>();
-        let outer = outer.map_or(&[][..], |presence| &presence.outer_scopes);
-        error.with_more_scopes(outer).into()
-    })
+    let presence = Presence::expect(&parts.extensions, wanted)?;
+    let made = presence.make();
+    made.map_err(|error: Error| error.with_more_scopes(&presence.outer_scopes).into())
 }
 
 impl<S: Sync> FromRequestParts<S> for AccessToken {
@@ -111,6 +109,9 @@ impl<S: Sync, R: Requirement> FromRequestParts<S> for RequireScope<R> {
 
 /// A token of the kind `K`. Dereferences to the [`AccessToken`]; another kind is a 403.
 ///
+/// A server with a [second credential slot](crate::ResourceServerBuilder::second_slot) is asked for
+/// the tokens of both with two of these extractors; a slot that holds no credential is then a 401.
+///
 /// # Examples
 ///
 /// ```
@@ -145,6 +146,11 @@ impl<K: TokenKind> FromToken for Token<K> {
             token: token.clone(),
             kind: PhantomData,
         })
+    }
+
+    /// Whichever credential slot it is in.
+    fn from_tokens(tokens: &Tokens<'_>) -> Result<Token<K>, Error> {
+        Token::from_token(tokens.of_kind(K::NAME)?)
     }
 }
 
@@ -182,20 +188,26 @@ macro_rules! wraps_token {
 
 wraps_token!(RequireScope: Requirement, Token: TokenKind);
 
-/// Both, in this order; for [`Authenticated`](super::Authenticated).
-impl<A: FromToken, B: FromToken> FromToken for (A, B) {
-    fn from_token(token: &AccessToken) -> Result<(A, B), Error> {
-        Ok((A::from_token(token)?, B::from_token(token)?))
-    }
+macro_rules! tuples {
+    ($($(#[doc = $doc:literal])+ $($name:ident)+;)+) => { $(
+        $(#[doc = $doc])+
+        impl<$($name: FromToken),+> FromToken for ($($name,)+) {
+            fn from_token(token: &AccessToken) -> Result<Self, Error> {
+                Ok(($($name::from_token(token)?,)+))
+            }
+
+            fn from_tokens(tokens: &Tokens<'_>) -> Result<Self, Error> {
+                Ok(($($name::from_tokens(tokens)?,)+))
+            }
+        }
+    )+ };
 }
 
-/// All three, in this order; for [`Authenticated`](super::Authenticated).
-impl<A: FromToken, B: FromToken, C: FromToken> FromToken for (A, B, C) {
-    fn from_token(token: &AccessToken) -> Result<(A, B, C), Error> {
-        Ok((
-            A::from_token(token)?,
-            B::from_token(token)?,
-            C::from_token(token)?,
-        ))
-    }
+tuples! {
+    /// Both, in this order; for [`Authenticated`](super::Authenticated) and
+    /// [`Permitted`](super::Permitted).
+    A B;
+    /// All three, in this order; for [`Authenticated`](super::Authenticated) and
+    /// [`Permitted`](super::Permitted).
+    A B C;
 }

@@ -13,5 +13,5 @@ mod rejection;
 pub use authenticated::Authenticated;
 pub use claims::Claims;
 pub use guards::{RequireScope, Token};
-pub use permitted::{Permitted, PermittedRejection};
+pub use permitted::{Permitted, PermittedBy, PermittedRejection};
 pub use rejection::Rejection;

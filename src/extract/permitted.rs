@@ -3,19 +3,19 @@
 use std::fmt;
 use std::ops::Deref;
 
-use axum_core::extract::FromRequestParts;
+use axum_core::extract::{FromRef, FromRequestParts};
 use axum_core::response::{IntoResponse, Response};
 use http::request::Parts;
 
 use super::Rejection;
 use super::guards::from_presence;
-use crate::error::{Error, Reason};
-use crate::token::{FromToken, Permits};
+use crate::token::{FromToken, Permits, Policy, ask, refusal};
 
 /// The token's holder `T` and the resource `E`, handed out only if `T` permits it.
 ///
 /// `E` is any extractor that dereferences to the resource, such as `Path<InterviewPath>`; the
-/// policy is [`Permits`], free of axum. A refusal is a 403.
+/// policy is [`Permits`], free of axum. A refusal is a 403, or a 404 if the policy
+/// [hides](Permits::HIDES) what exists.
 ///
 /// # Examples
 ///
@@ -95,9 +95,101 @@ where
             .await
             .map_err(PermittedRejection::Resource)?;
         if !holder.permits(&resource) {
-            let error = Error::new(Reason::Denied, "the policy of this resource says no");
-            return Err(PermittedRejection::Gate(error.into()));
+            return Err(PermittedRejection::Gate(refusal(T::HIDES).into()));
         }
         Ok(Permitted(holder, resource))
+    }
+}
+
+/// What the application's policy `P` answers about the resource `E`, and the resource, handed out
+/// only if it permits access.
+///
+/// `P` is a [`Policy`] that the router's state holds ([`FromRef`]); `E` is any extractor that
+/// dereferences to the resource, such as `Path<InterviewPath>`. Order of refusals: the token, the
+/// resource's own extractor, the policy.
+///
+/// # Examples
+///
+/// ```
+/// use axum::extract::Path;
+/// use portcullis::{AccessToken, Error, PermittedBy, Policy};
+/// use serde::Deserialize;
+///
+/// #[derive(Deserialize)]
+/// struct InterviewPath { id: String }
+///
+/// /// Stands for a database.
+/// #[derive(Clone)]
+/// struct Parties;
+///
+/// struct Party { role: &'static str }
+///
+/// impl Policy<InterviewPath> for Parties {
+///     type Holder = AccessToken;
+///     type Answer = Party;
+///
+///     async fn decide(
+///         &self,
+///         holder: &AccessToken,
+///         interview: &InterviewPath,
+///     ) -> Result<Option<Party>, Error> {
+///         let is_party = holder.subject() == Some("alice") && interview.id == "i-1";
+///         Ok(is_party.then_some(Party { role: "signer" }))
+///     }
+/// }
+///
+/// async fn sign(
+///     PermittedBy(party, Path(path)): PermittedBy<Parties, Path<InterviewPath>>,
+/// ) -> String {
+///     format!("{} of {}", party.role, path.id)
+/// }
+///
+/// let router: axum::Router<Parties> =
+///     axum::Router::new().route("/interviews/{id}/sign", axum::routing::post(sign));
+/// ```
+pub struct PermittedBy<P, E>(
+    /// What the policy answers.
+    pub P::Answer,
+    /// What for.
+    pub E,
+)
+where
+    E: Deref,
+    P: Policy<E::Target>;
+
+impl<S, P, E> FromRequestParts<S> for PermittedBy<P, E>
+where
+    S: Send + Sync,
+    P: Policy<E::Target> + FromRef<S>,
+    E: FromRequestParts<S> + Deref + Send + Sync,
+    E::Target: Sync,
+{
+    type Rejection = PermittedRejection<E::Rejection>;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Self::Rejection> {
+        // As in `Permitted`: a stranger must not learn which resources exist.
+        let holder: P::Holder =
+            from_presence(parts, "PermittedBy").map_err(PermittedRejection::Gate)?;
+        let resource = E::from_request_parts(parts, state)
+            .await
+            .map_err(PermittedRejection::Resource)?;
+        let answer = ask(&P::from_ref(state), &holder, &*resource)
+            .await
+            .map_err(|error| PermittedRejection::Gate(error.into()))?;
+        Ok(PermittedBy(answer, resource))
+    }
+}
+
+impl<P, E> fmt::Debug for PermittedBy<P, E>
+where
+    E: Deref + fmt::Debug,
+    P: Policy<E::Target>,
+    P::Answer: fmt::Debug,
+{
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("PermittedBy")
+            .field(&self.0)
+            .field(&self.1)
+            .finish()
     }
 }

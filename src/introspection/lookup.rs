@@ -196,7 +196,7 @@ impl LookupVerifierBuilder {
 
     /// Demands an `iss` that is `issuer`. Default: not looked at.
     pub fn issuer(mut self, issuer: &str) -> LookupVerifierBuilder {
-        self.rules.issuer = Some(issuer.into());
+        self.rules.issuers = vec![issuer.into()];
         self.rules.may_lack.iss = false;
         self
     }

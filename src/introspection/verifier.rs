@@ -103,7 +103,7 @@ impl IntrospectionVerifier {
         self.rules.judge(&claims, moment.clock().now())?;
         // No leeway here: past its `exp` the answer is no longer used, and the issuer is asked.
         let verified = Verified::new(claims);
-        Ok(match &self.rules.issuer {
+        Ok(match self.rules.issuer() {
             Some(issuer) => verified.with_issuer(issuer),
             None => verified,
         })
@@ -125,7 +125,7 @@ impl IntrospectionVerifier {
         form.append_pair("token", token);
         form.append_pair("token_type_hint", "access_token");
         let endpoint = self.endpoint.to_string();
-        let audience = self.rules.issuer.as_deref().unwrap_or(&endpoint);
+        let audience = self.rules.issuer().unwrap_or(&endpoint);
         self.auth.authenticate(headers, &mut form, audience, now)?;
         *request.body_mut() = form.finish().into_bytes();
         Ok(request)
@@ -144,7 +144,7 @@ impl IntrospectionVerifierBuilder {
     /// what [`AccessToken::issuer`](crate::AccessToken::issuer) says. A `private_key_jwt` assertion
     /// is addressed to it instead of the endpoint. Default: none.
     pub fn issuer(mut self, issuer: &str) -> IntrospectionVerifierBuilder {
-        self.rules.issuer = Some(issuer.into());
+        self.rules.issuers = vec![issuer.into()];
         self
     }
 

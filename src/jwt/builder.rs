@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use aws_lc_rs::hmac;
+use aws_lc_rs::{digest, hmac};
 
 use super::typ::TypRules;
 use super::verifier::JwtVerifier;
@@ -20,7 +20,8 @@ pub struct Keys(pub(super) Source);
 pub(super) enum Source {
     Fixed(StaticJwks),
     Remote(RemoteJwks),
-    Secret(Algorithm, Arc<Prepared>),
+    /// With what stands for the secret when two verifiers are compared.
+    Secret(Algorithm, Arc<Prepared>, [u8; 32]),
 }
 
 impl From<StaticJwks> for Keys {
@@ -40,7 +41,7 @@ impl fmt::Debug for Keys {
         match &self.0 {
             Source::Fixed(keys) => keys.fmt(f),
             Source::Remote(keys) => keys.fmt(f),
-            Source::Secret(algorithm, _) => write!(f, "Secret({algorithm}, [redacted])"),
+            Source::Secret(algorithm, ..) => write!(f, "Secret({algorithm}, [redacted])"),
         }
     }
 }
@@ -53,6 +54,7 @@ pub struct JwtVerifierBuilder {
     algorithms: Option<Vec<Algorithm>>,
     keys: Option<Keys>,
     secret: Option<(Algorithm, Box<[u8]>)>,
+    short_secret: bool,
     lifetime: Duration,
 }
 
@@ -64,8 +66,16 @@ impl JwtVerifierBuilder {
             algorithms: None,
             keys: None,
             secret: None,
+            short_secret: false,
             lifetime: Duration::from_secs(300),
         }
+    }
+
+    /// Another `iss` that the tokens may have, with the same keys: a former name of the same issuer.
+    /// An issuer with keys of its own gets a verifier of its own, see [`ByIssuer`](crate::ByIssuer).
+    pub fn also_issuer(mut self, issuer: &str) -> JwtVerifierBuilder {
+        self.rules.issuers.push(issuer.into());
+        self
     }
 
     /// Another identifier this server is known by. A token needs to name one of them.
@@ -126,7 +136,27 @@ impl JwtVerifierBuilder {
         self
     }
 
-    /// Admits a `sub` that is a JSON number, against RFC 7519 §4.1.2. It reads as its digits.
+    /// Admits tokens without a `sub`. Default: it must be there (RFC 9068 §2.2).
+    pub fn legacy_missing_subject(mut self) -> JwtVerifierBuilder {
+        self.rules.may_lack.sub = true;
+        self
+    }
+
+    /// See [`danger::accept_no_audience`](crate::danger::accept_no_audience).
+    pub(crate) fn let_audience_be_absent(mut self) -> JwtVerifierBuilder {
+        self.rules.audiences.clear();
+        self.rules.may_lack.aud = true;
+        self
+    }
+
+    /// See [`danger::accept_short_secret`](crate::danger::accept_short_secret).
+    pub(crate) fn let_secret_be_short(mut self) -> JwtVerifierBuilder {
+        self.short_secret = true;
+        self
+    }
+
+    /// Admits a `sub` that is a positive JSON integer, against RFC 7519 §4.1.2. It reads as its
+    /// digits.
     pub fn numeric_subject(mut self) -> JwtVerifierBuilder {
         self.rules.numeric_subject = true;
         self
@@ -177,8 +207,10 @@ impl JwtVerifierBuilder {
                         "algorithms are named beside a secret, wanted {algorithm} alone"
                     )));
                 }
-                let secret = Arc::new(Prepared::Secret(Box::new(hmac_key(algorithm, &secret)?)));
-                (vec![algorithm], Source::Secret(algorithm, secret))
+                let digest = secret_digest(algorithm, &secret);
+                let key = hmac_key(algorithm, &secret, self.short_secret)?;
+                let prepared = Arc::new(Prepared::Secret(Box::new(key)));
+                (vec![algorithm], Source::Secret(algorithm, prepared, digest))
             }
             (None, keys) => {
                 let named = self
@@ -196,7 +228,7 @@ impl JwtVerifierBuilder {
                 }
                 let keys = match keys {
                     Some(keys) => keys,
-                    None => RemoteJwks::discover(self.rules.issuer.as_deref().unwrap_or_default())
+                    None => RemoteJwks::discover(self.rules.issuer().unwrap_or_default())
                         .build()?
                         .into(),
                 };
@@ -221,7 +253,17 @@ impl fmt::Debug for JwtVerifierBuilder {
     }
 }
 
-fn hmac_key(algorithm: Algorithm, secret: &[u8]) -> Result<hmac::Key, ConfigError> {
+/// Tells secrets apart without keeping one in clear text.
+fn secret_digest(algorithm: Algorithm, secret: &[u8]) -> [u8; 32] {
+    let mut context = digest::Context::new(&digest::SHA256);
+    context.update(algorithm.name().as_bytes());
+    context.update(secret);
+    let mut told = [0; 32];
+    told.copy_from_slice(context.finish().as_ref());
+    told
+}
+
+fn hmac_key(algorithm: Algorithm, secret: &[u8], short: bool) -> Result<hmac::Key, ConfigError> {
     let (hash, wanted) = match algorithm {
         Algorithm::HS256 => (hmac::HMAC_SHA256, 32),
         Algorithm::HS384 => (hmac::HMAC_SHA384, 48),
@@ -232,6 +274,7 @@ fn hmac_key(algorithm: Algorithm, secret: &[u8]) -> Result<hmac::Key, ConfigErro
             )));
         }
     };
+    let wanted = if short { 1 } else { wanted };
     if secret.len() < wanted {
         return Err(ConfigError::new(format!(
             "secret for {algorithm} has {} bytes, wanted at least {wanted}",

@@ -13,7 +13,7 @@ use crate::error::{Error, Reason};
 use crate::jwks::{KeySet, Miss, Prepared};
 use crate::rules::ClaimRules;
 use crate::verified::{Lease, Verified};
-use crate::verify::{Moment, VerdictLifetime, Verifier};
+use crate::verify::{Moment, Provenance, VerdictLifetime, Verifier};
 
 /// Proves the JWT access tokens of one issuer (RFC 9068).
 ///
@@ -43,6 +43,10 @@ impl JwtVerifier {
     /// `audience`.
     pub fn builder(issuer: &str, audience: &str) -> JwtVerifierBuilder {
         JwtVerifierBuilder::new(issuer, audience)
+    }
+
+    pub(super) fn issuers(&self) -> &[Box<str>] {
+        &self.rules.issuers
     }
 
     pub(super) fn assemble(
@@ -107,7 +111,7 @@ impl JwtVerifier {
         moment: &Moment<'_>,
     ) -> Result<Option<Verified>, Error> {
         let verdict = match &self.keys {
-            Source::Secret(_, secret) => self.close(compact, opened, secret, None, moment),
+            Source::Secret(_, secret, _) => self.close(compact, opened, secret, None, moment),
             Source::Fixed(keys) => self.with_set(&keys.set, compact, opened, moment)?,
             Source::Remote(keys) => {
                 let Some(snapshot) = keys.snapshot(moment) else {
@@ -206,6 +210,16 @@ impl Verifier for JwtVerifier {
 
     fn lifetime(&self) -> VerdictLifetime {
         self.lifetime
+    }
+
+    fn provenance(&self) -> Option<Provenance> {
+        Some(Provenance {
+            issuers: self.rules.issuers.clone(),
+            secret: match &self.keys {
+                Source::Secret(_, _, digest) => Some(*digest),
+                _ => None,
+            },
+        })
     }
 
     async fn ready(&self, moment: &Moment<'_>) -> Result<(), Error> {

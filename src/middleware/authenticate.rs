@@ -16,7 +16,7 @@ use tower_service::Service;
 
 use crate::challenge::Worded;
 use crate::error::Error;
-use crate::server::{ResourceServer, Seen};
+use crate::server::{Proven, ResourceServer, Seen, Strangers};
 #[cfg(feature = "testing")]
 use crate::token::AccessToken;
 
@@ -42,12 +42,16 @@ impl ResourceServer {
         }
     }
 
-    /// A gate that lets every request pass with `token`, for tests of handlers.
+    /// A gate that lets every request pass with these tokens, for tests of handlers.
     #[cfg(feature = "testing")]
-    pub(crate) fn layer_with(&self, token: AccessToken) -> AuthenticateLayer {
+    pub(crate) fn layer_with(
+        &self,
+        first: AccessToken,
+        second: Option<AccessToken>,
+    ) -> AuthenticateLayer {
         AuthenticateLayer {
             server: self.clone(),
-            admits: Admits::As(token),
+            admits: Admits::As(first, second),
         }
     }
 }
@@ -67,7 +71,7 @@ enum Admits {
     Proven,
     Strangers,
     #[cfg(feature = "testing")]
-    As(AccessToken),
+    As(AccessToken, Option<AccessToken>),
 }
 
 impl<S> Layer<S> for AuthenticateLayer {
@@ -130,10 +134,8 @@ where
                 let gate = self.gate.clone();
                 State::Asking {
                     asking: Box::pin(async move {
-                        let proven = gate.server.ask(&parts).await;
-                        let proven = gate.server.settle(&mut parts, proven);
-                        gate.judge(proven.map(|token| token.is_some()))
-                            .map(|()| parts)
+                        let proven = gate.server.ask(&parts, gate.strangers()).await;
+                        gate.server.settle(&mut parts, proven).map(|_| parts)
                     }),
                     waiting: Some((ready, body)),
                 }
@@ -154,34 +156,34 @@ enum Admitted {
 
 impl AuthenticateLayer {
     fn admit(&self, parts: &mut http::request::Parts) -> Admitted {
-        #[cfg(feature = "testing")]
-        if let Admits::As(token) = &self.admits {
-            let _ = self.server.settle(parts, Ok(Some(token.clone())));
-            return Admitted::Yes;
-        }
-        if self.server.lets_pass(parts) {
-            let _ = self.server.settle(parts, Ok(None));
-            return Admitted::Yes;
-        }
-        let proven = match self.server.see(parts) {
+        let known = match &self.admits {
+            #[cfg(feature = "testing")]
+            Admits::As(first, second) => Some(match second {
+                Some(second) => Proven::of_both(first.clone(), second.clone()),
+                None => Proven::of(Some(first.clone())),
+            }),
+            _ if self.server.lets_pass(parts) => Some(Proven::default()),
+            _ => None,
+        };
+        let proven = match known.map_or_else(
+            || self.server.see(parts, self.strangers()),
+            |known| Ok(Seen::Known(known)),
+        ) {
             Ok(Seen::Ask) => return Admitted::Ask,
-            Ok(Seen::Known(token)) => Ok(Some(token)),
-            Ok(Seen::Absent) => Ok(None),
+            Ok(Seen::Known(proven)) => Ok(proven),
             Err(error) => Err(error),
         };
-        let proven = self.server.settle(parts, proven);
-        match self.judge(proven.map(|token| token.is_some())) {
-            Ok(()) => Admitted::Yes,
+        match self.server.settle(parts, proven) {
+            Ok(_) => Admitted::Yes,
             Err(error) => Admitted::No(error),
         }
     }
 
-    /// Whether a request passes that has a proven token, or none.
-    fn judge(&self, proven: Result<bool, Error>) -> Result<(), Error> {
-        if proven? || matches!(self.admits, Admits::Strangers) {
-            return Ok(());
+    fn strangers(&self) -> Strangers {
+        match self.admits {
+            Admits::Strangers => Strangers::Pass,
+            _ => Strangers::AreRefused,
         }
-        Err(Error::missing_credential())
     }
 }
 

@@ -1,27 +1,40 @@
 //! What may be said about a [`ResourceServer`].
 
-use std::collections::HashSet;
 use std::fmt;
 use std::sync::Arc;
 
-use super::{Inner, ResourceServer};
+use http::request::Parts;
+
+use super::ResourceServer;
+use super::check::{Check, ErasedCheck, Function};
+use super::proving::{Inner, PrincipalRule, Tie};
+use super::slot::{CredentialSlot, Slot, check_carriers, check_names};
 use crate::challenge::{Answers, Renderer};
+use crate::claims::ClaimSet;
 use crate::clock::{Clock, SystemClock};
 use crate::credential::Carrier;
-use crate::error::ConfigError;
-use crate::kind::{ACCESS_TOKEN, Kinds};
+use crate::error::{ConfigError, Error};
+use crate::hierarchy::ScopeHierarchy;
+use crate::kind::{Kind, Kinds};
+use crate::principal::PrincipalType;
 use crate::route::When;
 use crate::scope::Scope;
+use crate::token::AccessToken;
 #[cfg(feature = "cache")]
 use crate::verdict::Verdicts;
-use crate::verify::{ErasedVerifier, Verifier};
+use crate::verify::Verifier;
 
 /// Sets up a [`ResourceServer`].
 #[must_use]
 pub struct ResourceServerBuilder {
-    carriers: Vec<Carrier>,
-    routes: Vec<(When, Box<dyn ErasedVerifier>)>,
-    kinds: Option<Kinds>,
+    first: CredentialSlot,
+    /// Whether a carrier was named.
+    carried: bool,
+    second: Option<CredentialSlot>,
+    tie: Option<Box<Tie>>,
+    checks: Vec<Box<dyn ErasedCheck>>,
+    principals: Option<Box<PrincipalRule>>,
+    hierarchy: Option<Arc<ScopeHierarchy>>,
     clock: Arc<dyn Clock>,
     answers: Answers,
     limit: usize,
@@ -35,9 +48,13 @@ impl ResourceServer {
     /// Begins a server.
     pub fn builder() -> ResourceServerBuilder {
         ResourceServerBuilder {
-            carriers: Vec::new(),
-            routes: Vec::new(),
-            kinds: None,
+            first: CredentialSlot::new().required(),
+            carried: false,
+            second: None,
+            tie: None,
+            checks: Vec::new(),
+            principals: None,
+            hierarchy: None,
             clock: Arc::new(SystemClock),
             answers: Answers::default(),
             limit: 16 * 1024,
@@ -53,7 +70,8 @@ impl ResourceServerBuilder {
     /// Adds a place where the credential may sit. Default, if none is added:
     /// [`Carrier::bearer`] alone.
     pub fn carrier(mut self, carrier: Carrier) -> ResourceServerBuilder {
-        self.carriers.push(carrier);
+        self.carried = true;
+        self.first = self.first.carrier(carrier);
         self
     }
 
@@ -82,13 +100,128 @@ impl ResourceServerBuilder {
     /// # }
     /// ```
     pub fn route(mut self, when: When, verifier: impl Verifier) -> ResourceServerBuilder {
-        self.routes.push((when, Box::new(verifier)));
+        self.first = self.first.route(when, verifier);
         self
     }
 
-    /// The kinds of tokens this server tells apart. Default: one kind, `access_token`.
+    /// The kinds of tokens this server tells apart, proven by the verifiers of its routes. Default:
+    /// one kind, `access_token`.
     pub fn kinds(mut self, kinds: Kinds) -> ResourceServerBuilder {
-        self.kinds = Some(kinds);
+        self.first = self.first.kinds(kinds);
+        self
+    }
+
+    /// Adds a kind of token with a verifier of its own: its own keys, issuer, audience and leeway.
+    /// A credential that no [`route`](Self::route) takes is shown to the verifier of each kind whose
+    /// place fits, and must be of exactly one.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use portcullis::{Algorithm, JwtVerifier, Kind, ResourceServer};
+    ///
+    /// let jwt = |secret: &str| {
+    ///     JwtVerifier::builder("https://as.example", "https://api.example.com/")
+    ///         .hmac_secret(Algorithm::HS256, secret)
+    ///         .build()
+    /// };
+    /// let server = ResourceServer::builder()
+    ///     .kind(Kind::named("user"), jwt("a secret of at least 32 bytes, for users")?)
+    ///     .kind(Kind::named("machine"), jwt("a secret of at least 32 bytes, for machines")?)
+    ///     .build()?;
+    ///
+    /// let alike = ResourceServer::builder()
+    ///     .kind(Kind::named("user"), jwt("a secret of at least 32 bytes, for all")?)
+    ///     .kind(Kind::named("machine"), jwt("a secret of at least 32 bytes, for all")?)
+    ///     .build();
+    /// assert_eq!(
+    ///     alike.unwrap_err().to_string(),
+    ///     "nothing tells the kinds user and machine apart, wanted a carrier, typ, audience, claim \
+    ///      or key in which they differ"
+    /// );
+    /// # Ok::<(), portcullis::ConfigError>(())
+    /// ```
+    pub fn kind(mut self, kind: Kind, verifier: impl Verifier) -> ResourceServerBuilder {
+        self.first = self.first.kind(kind, verifier);
+        self
+    }
+
+    /// Adds a second credential that a request may carry beside the first: a `request_token` beside
+    /// the Bearer token, an app's credential beside the user's. Each is proven by itself. Handlers
+    /// get them by kind, with [`Token<K>`](crate::Token) or
+    /// [`AccessToken::of_kind`](crate::AccessToken::of_kind); every other extractor is about the first.
+    /// Default: none.
+    pub fn second_slot(mut self, slot: CredentialSlot) -> ResourceServerBuilder {
+        self.second = Some(slot);
+        self
+    }
+
+    /// Ties the two credentials of a request together, if both are there: the same client, the same
+    /// app. Asked after both are proven, on each request. Default: they have nothing to do with
+    /// each other.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use portcullis::{AccessToken, Error};
+    ///
+    /// fn same_app(user: &AccessToken, app: &AccessToken) -> Result<(), Error> {
+    ///     match (user.client_id(), app.client_id()) {
+    ///         (Some(one), Some(other)) if one == other => Ok(()),
+    ///         _ => Err(Error::forbidden("the two tokens are of different apps")),
+    ///     }
+    /// }
+    /// # let builder = portcullis::ResourceServer::builder();
+    /// let builder = builder.tie(same_app);
+    /// ```
+    pub fn tie(
+        mut self,
+        tie: impl Fn(&AccessToken, &AccessToken) -> Result<(), Error> + Send + Sync + 'static,
+    ) -> ResourceServerBuilder {
+        self.tie = Some(Box::new(tie));
+        self
+    }
+
+    /// Asks `check` about every proven token of every request, after its proof and before any
+    /// handler. Call it again for another; the first refusal counts.
+    pub fn check(mut self, check: impl Check) -> ResourceServerBuilder {
+        self.checks.push(Box::new(check));
+        self
+    }
+
+    /// As [`check`](Self::check), for a function that needs no waiting.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use portcullis::Error;
+    ///
+    /// # let builder = portcullis::ResourceServer::builder();
+    /// let builder = builder.check_with(|token, parts| match token.subject() {
+    ///     Some("mallory") => Err(Error::forbidden("this user is banned")),
+    ///     _ => Ok(()),
+    /// });
+    /// ```
+    pub fn check_with(
+        self,
+        check: impl Fn(&AccessToken, &Parts) -> Result<(), Error> + Send + Sync + 'static,
+    ) -> ResourceServerBuilder {
+        self.check(Function(check))
+    }
+
+    /// Says who acts, for issuers that say it otherwise than with `sub` and `client_id`. Asked once
+    /// per verification. Default: [`PrincipalType::of`].
+    pub fn principals(
+        mut self,
+        rule: impl Fn(&ClaimSet) -> PrincipalType + Send + Sync + 'static,
+    ) -> ResourceServerBuilder {
+        self.principals = Some(Box::new(rule));
+        self
+    }
+
+    /// Lets broader scopes imply narrower ones. Default: scopes are exact words.
+    pub fn scope_hierarchy(mut self, hierarchy: ScopeHierarchy) -> ResourceServerBuilder {
+        self.hierarchy = Some(Arc::new(hierarchy));
         self
     }
 
@@ -155,73 +288,43 @@ impl ResourceServerBuilder {
     ///
     /// # Errors
     ///
-    /// [`ConfigError`] if there is no verifier, one is hidden by a route before it, a route or kind names a
-    /// header that is no carrier, two carriers read the same header, the realm is not printable
-    /// ASCII, a challenge scope looks like another parameter, or the credential limit is zero.
+    /// [`ConfigError`] if there is no verifier, one is hidden by a route before it, a route or kind
+    /// names a header that is no carrier, two carriers read the same header, nothing tells two kinds
+    /// apart, two kinds have one name, there is a tie without a second slot or a second slot without a
+    /// carrier, the realm is not printable ASCII, a challenge scope looks like another parameter, or
+    /// the credential limit is zero.
     pub fn build(mut self) -> Result<ResourceServer, ConfigError> {
         if let Some(fault) = self.fault {
             return Err(fault);
         }
-        if self.carriers.is_empty() {
-            self.carriers.push(Carrier::bearer());
+        if !self.carried {
+            self.first = self.first.carrier(Carrier::bearer());
         }
-        let mut names = HashSet::new();
-        for carrier in &self.carriers {
-            for name in carrier.names() {
-                if name == "?" {
-                    return Err(ConfigError::new("query parameter has no name, wanted one"));
-                }
-                if names.contains(&name) {
-                    return Err(ConfigError::new(format!(
-                        "{carrier:?} reads {name}, which is read already"
-                    )));
-                }
-                names.insert(name);
-            }
-        }
-        if self.routes.is_empty() {
-            return Err(ConfigError::new(
-                "there is no verifier, wanted at least one",
-            ));
-        }
-        // Wherever it was written, the verifier for all the rest comes last.
-        self.routes.sort_by_key(|(when, _)| when.is_always());
-        for (place, (when, _)) in self.routes.iter().enumerate() {
-            let hidden = self.routes[..place]
-                .iter()
-                .any(|(earlier, _)| earlier.covers(when));
-            if hidden || when.is_impossible() {
-                return Err(ConfigError::new(format!(
-                    "{when:?} never gets a credential, wanted a route that none before it covers"
-                )));
-            }
-        }
-        let kinds = self.kinds.iter().flat_map(Kinds::headers);
-        let routes = self.routes.iter().flat_map(|(when, _)| when.headers());
-        for name in routes.chain(kinds) {
-            if !self.carriers.iter().any(|carrier| carrier.is_header(name)) {
-                return Err(ConfigError::new(format!(
-                    "a route or kind names the header {}, wanted one of {:?}",
-                    crate::text::quote(name),
-                    self.carriers
-                )));
-            }
-        }
+        let first = self.first.build()?;
+        let second = self.second.map(CredentialSlot::build).transpose()?;
+        let slots: Vec<&Slot> = [&first].into_iter().chain(&second).collect();
+        let carriers = || slots.iter().flat_map(|slot| &slot.carriers);
+        check_carriers(carriers())?;
+        check_names(&slots)?;
         if self.limit == 0 {
             return Err(ConfigError::new(
                 "credential limit is 0, wanted at least 1 byte",
             ));
         }
-        let guard_caches = self
-            .carriers
-            .iter()
-            .any(|carrier| *carrier != Carrier::bearer());
+        if self.tie.is_some() && second.is_none() {
+            return Err(ConfigError::new(
+                "there is a tie and one credential slot, wanted a second",
+            ));
+        }
+        let guard_caches = carriers().any(|carrier| !carrier.is_header("authorization"));
         Ok(ResourceServer(Arc::new(Inner {
             guard_caches,
-            carriers: self.carriers,
-            routes: self.routes,
-            kinds: self.kinds,
-            default_kind: ACCESS_TOKEN.into(),
+            second: second.map(|slot| (Arc::new(slot.as_second()), slot)),
+            first,
+            tie: self.tie,
+            checks: self.checks,
+            principals: self.principals,
+            hierarchy: self.hierarchy,
             clock: self.clock,
             answers: self.answers,
             limit: self.limit,
@@ -235,8 +338,8 @@ impl ResourceServerBuilder {
 impl fmt::Debug for ResourceServerBuilder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ResourceServerBuilder")
-            .field("carriers", &self.carriers)
-            .field("verifiers", &self.routes.len())
+            .field("first", &self.first)
+            .field("second", &self.second)
             .finish_non_exhaustive()
     }
 }

@@ -9,7 +9,7 @@ use crate::jwks::RemoteJwks;
 use crate::jwt::{JwtVerifier, JwtVerifierBuilder};
 use crate::kind::ACCESS_TOKEN;
 use crate::middleware::AuthenticateLayer;
-use crate::server::{ResourceServer, ResourceServerBuilder};
+use crate::server::{ResourceServer, ResourceServerBuilder, Side};
 use crate::token::AccessToken;
 use crate::verified::Verified;
 
@@ -57,7 +57,7 @@ impl ResourceServer {
     /// # Panics
     ///
     /// If `claims` is no JSON object with well-typed claims, or of no kind or several kinds of this
-    /// server; it counts as the claims of an `at+jwt` in the server's first carrier.
+    /// server; it counts as the claims of an `at+jwt` in the carrier its kind is bound to.
     ///
     /// # Examples
     ///
@@ -75,10 +75,31 @@ impl ResourceServer {
     /// ```
     #[track_caller]
     pub fn with_claims(&self, claims: impl Serialize) -> AuthenticateLayer {
-        let claims = ClaimSet::from_serialize(&claims).expect("claims are a JSON object");
-        let kind = self.kind_of(&claims).unwrap_or_else(|why| panic!("{why}"));
-        self.layer_with(AccessToken::new(Verified::new(claims), kind, UnixTime::MAX))
+        self.layer_with(token_of(self, Side::First, claims), None)
     }
+
+    /// As [`with_claims`](Self::with_claims), for a server with a second credential slot: every
+    /// request carries a proven token in each.
+    ///
+    /// # Panics
+    ///
+    /// As [`with_claims`](Self::with_claims), and if the server has no second slot.
+    #[track_caller]
+    pub fn with_claims_of_both(
+        &self,
+        first: impl Serialize,
+        second: impl Serialize,
+    ) -> AuthenticateLayer {
+        let first = token_of(self, Side::First, first);
+        self.layer_with(first, Some(token_of(self, Side::Second, second)))
+    }
+}
+
+#[track_caller]
+fn token_of(server: &ResourceServer, side: Side, claims: impl Serialize) -> AccessToken {
+    let claims = ClaimSet::from_serialize(&claims).expect("claims are a JSON object");
+    let token = server.token_with(side, claims);
+    token.unwrap_or_else(|why| panic!("{why}"))
 }
 
 /// A proven token with these claims, for handlers that are called as plain functions.

@@ -1,7 +1,17 @@
 //! What an operation asks of a token: one requirement, all of several, any of several.
 
+mod facts;
+mod words;
+
+use serde_json::Value;
+
 use crate::claims::ClaimSet;
+use crate::hierarchy::ScopeHierarchy;
+use crate::principal::PrincipalType;
 use crate::scope::{Scope, Scopes};
+
+pub use facts::{ByAnonymous, ByMachine, ByUser, OfKind};
+pub use words::Role;
 
 /// What a proven token grants: the facts a [`Requirement`] is judged by.
 #[derive(Clone, Copy, Debug)]
@@ -15,12 +25,37 @@ pub struct Grant<'a> {
     pub claims: &'a ClaimSet,
     /// The name of the token's kind.
     pub kind: &'a str,
+    /// Who acts.
+    pub principal: PrincipalType,
+    pub(crate) hierarchy: Option<&'a ScopeHierarchy>,
+}
+
+impl Grant<'_> {
+    /// Whether the token has `scope`: it says so, or one of its scopes implies it by the
+    /// [`ScopeHierarchy`] of the server.
+    pub fn has_scope(&self, scope: &Scope) -> bool {
+        match self.hierarchy {
+            None => self.scopes.contains(scope),
+            Some(hierarchy) => hierarchy.grants(self.scopes, scope),
+        }
+    }
+
+    /// Whether the claim `name` is the text `word`, or an array that holds it.
+    pub fn claim_names(&self, name: &str, word: &str) -> bool {
+        match self.claims.get(name) {
+            Some(Value::String(text)) => text == word,
+            Some(Value::Array(texts)) => texts.iter().any(|text| text == word),
+            _ => false,
+        }
+    }
 }
 
 /// What an operation asks of a token.
 ///
-/// [`scopes!`](crate::scopes!) declares requirements for scopes; a tuple of up to eight asks for
-/// all of them, [`AnyOf`] for any of them. For everything else implement it on a type of your own.
+/// [`scopes!`](crate::scopes!) declares requirements for scopes, [`permissions!`](crate::permissions!)
+/// for permissions, [`roles!`](crate::roles!) for roles; [`OfKind`] asks for a kind of token,
+/// [`ByUser`] and its siblings for a type of principal. A tuple of up to eight asks for all of them,
+/// [`AnyOf`] for any of them. For everything else implement it on a type of your own.
 ///
 /// # Examples
 ///
@@ -127,49 +162,6 @@ tuples! {
     A, B, C, D, E, F, G, H;
 }
 
-/// Declares a type for each scope an API knows, to be named in
-/// `RequireScope<…>` and [`RequireScopeLayer`](crate::RequireScopeLayer).
-///
-/// The text is checked while compiling.
-///
-/// # Examples
-///
-/// ```
-/// portcullis::scopes! {
-///     /// See events.
-///     pub EventsRead = "read:events";
-///     /// Create and change events.
-///     pub EventsWrite = "write:events";
-/// }
-/// assert_eq!(EventsRead::SCOPE.as_str(), "read:events");
-/// ```
-#[macro_export]
-macro_rules! scopes {
-    ($($(#[$attribute:meta])* $visibility:vis $name:ident = $word:literal);+ $(;)?) => { $(
-        $(#[$attribute])*
-        #[derive(Clone, Copy, Debug)]
-        $visibility struct $name;
-
-        impl $name {
-            #[doc = concat!("The scope `", $word, "`.")]
-            $visibility const SCOPE: $crate::Scope = $crate::Scope::from_static($word);
-        }
-
-        // Judges the word even if nobody uses it, and in `cargo check` already.
-        const _: $crate::Scope = $name::SCOPE;
-
-        impl $crate::Requirement for $name {
-            fn met_by(grant: &$crate::Grant<'_>) -> bool {
-                grant.scopes.contains(&Self::SCOPE)
-            }
-
-            fn name_scopes(named: &mut ::std::vec::Vec<$crate::Scope>) {
-                named.push(Self::SCOPE);
-            }
-        }
-    )+ };
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -187,6 +179,8 @@ mod tests {
             permissions: &"read write admin".parse().unwrap(),
             claims: &claims,
             kind: "access_token",
+            principal: PrincipalType::User,
+            hierarchy: None,
         })
     }
 

@@ -1,4 +1,7 @@
-//! A proven token, and where a request keeps it.
+//! A proven token: what handlers get, where a request keeps it, and what may be asked of it.
+
+mod policy;
+mod presence;
 
 use std::fmt;
 use std::sync::Arc;
@@ -9,34 +12,22 @@ use serde::de::DeserializeOwned;
 use crate::claims::{Audience, ClaimSet};
 use crate::clock::UnixTime;
 use crate::error::{Error, Reason};
+use crate::hierarchy::ScopeHierarchy;
+use crate::kind::TokenKind;
+use crate::principal::{Principal, PrincipalType};
 use crate::requirement::{Grant, Requirement};
-use crate::scope::{Scope, Scopes};
+use crate::scope::Scopes;
 use crate::typed::Typed;
 use crate::verified::Verified;
 
-/// The one who acts: a subject, or a client on its own behalf.
-///
-/// The two are different even if their identifiers are equal (RFC 9068 §5, RFC 9700 §4.15): a
-/// client named `alice` is not the user `alice`. Compare principals, not texts.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-#[non_exhaustive]
-pub enum Principal<'a> {
-    /// Somebody the issuer names in `sub`.
-    Subject(&'a str),
-    /// A client without a user: there is no `sub`, or it equals the `client_id`.
-    Client(&'a str),
-    /// The issuer names nobody.
-    Nobody,
-}
-
-impl fmt::Display for Principal<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Principal::Subject(id) | Principal::Client(id) => f.write_str(id),
-            Principal::Nobody => f.write_str("nobody"),
-        }
-    }
-}
+pub(crate) use self::policy::ask;
+#[cfg(feature = "axum")]
+pub(crate) use self::policy::refusal;
+pub use self::policy::{Permits, Policy};
+pub use presence::FromToken;
+#[cfg(feature = "axum")]
+pub(crate) use presence::Tokens;
+pub(crate) use presence::{Presence, SecondSlot};
 
 /// A proven access token: what handlers get. Cloning is cheap.
 ///
@@ -60,16 +51,32 @@ pub struct AccessToken(Arc<Facts>);
 struct Facts {
     verified: Verified,
     kind: Arc<str>,
+    principal: PrincipalType,
+    hierarchy: Option<Arc<ScopeHierarchy>>,
     /// The end of the verdict: never past `exp` and its leeway, sooner if the verifier says so.
     good_until: UnixTime,
     typed: Typed,
 }
 
 impl AccessToken {
+    /// Reads the principal as the standard claims say.
     pub(crate) fn new(verified: Verified, kind: Arc<str>, good_until: UnixTime) -> AccessToken {
+        let principal = PrincipalType::of(verified.claims());
+        AccessToken::with(verified, kind, good_until, principal, None)
+    }
+
+    pub(crate) fn with(
+        verified: Verified,
+        kind: Arc<str>,
+        good_until: UnixTime,
+        principal: PrincipalType,
+        hierarchy: Option<Arc<ScopeHierarchy>>,
+    ) -> AccessToken {
         AccessToken(Arc::new(Facts {
             verified,
             kind,
+            principal,
+            hierarchy,
             good_until,
             typed: Typed::default(),
         }))
@@ -81,23 +88,36 @@ impl AccessToken {
         extensions.get::<Presence>()?.token.as_ref()
     }
 
+    /// The proven token of the kind `K` of a request, from whichever credential slot it came: what
+    /// [`Token<K>`](crate::Token) extracts, for callers without axum.
+    ///
+    /// # Errors
+    ///
+    /// [`Reason::NoCredential`] (401) if the slot whose kind `K` is holds no credential,
+    /// [`Reason::OtherKind`] (403) if it holds another kind, [`Reason::MissingLayer`] (500) if no
+    /// gate has seen the request.
+    pub fn of_kind<K: TokenKind>(extensions: &Extensions) -> Result<&AccessToken, Error> {
+        Presence::expect(extensions, "AccessToken::of_kind")?.of_kind(K::NAME)
+    }
+
     /// `sub`: whom the token is about. An introspected client-credentials token may have none.
     pub fn subject(&self) -> Option<&str> {
         self.claims().subject()
     }
 
-    /// `client_id`: the client the token was issued to.
+    /// `client_id`, else `azp`: the client the token was issued to.
     pub fn client_id(&self) -> Option<&str> {
         self.claims().client_id()
     }
 
     /// Who acts: the subject, or the client on its own behalf.
     pub fn principal(&self) -> Principal<'_> {
-        match (self.subject(), self.client_id()) {
-            (Some(subject), client) if client != Some(subject) => Principal::Subject(subject),
-            (_, Some(client)) => Principal::Client(client),
-            _ => Principal::Nobody,
-        }
+        self.0.principal.principal(self.claims())
+    }
+
+    /// What kind of principal acts.
+    pub fn principal_type(&self) -> PrincipalType {
+        self.0.principal
     }
 
     /// `iss`: who issued the token. For an introspected token without `iss`, the issuer its
@@ -173,11 +193,9 @@ impl AccessToken {
         named.dedup();
         // A client told to bring scopes it has brought would come back with the same token for
         // ever: then something else is missing.
-        Err(if named.iter().all(|scope| self.scopes().contains(scope)) {
-            Error::new(
-                Reason::Denied,
-                "token does not meet the requirement of this operation",
-            )
+        Err(if named.iter().all(|scope| self.grant().has_scope(scope)) {
+            let wanted = std::any::type_name::<R>();
+            Error::forbidden(format!("token does not meet {wanted}"))
         } else {
             Error::insufficient_scope(named)
         })
@@ -192,10 +210,35 @@ impl AccessToken {
         if self.kind() == K::NAME {
             return Ok(());
         }
-        Err(Error::new(
+        Err(self.other_kind(K::NAME))
+    }
+
+    fn other_kind(&self, wanted: &str) -> Error {
+        let found = self.kind();
+        Error::new(
             Reason::OtherKind,
-            format!("token is of kind {}, wanted {}", self.kind(), K::NAME),
-        ))
+            format!("token is of kind {found}, wanted {wanted}"),
+        )
+    }
+
+    /// Asks `policy` whether the token's holder may touch `resource`, and hands out what it answers.
+    ///
+    /// # Errors
+    ///
+    /// What the policy's [`Holder`](Policy::Holder) refuses; [`Reason::Denied`] (403), or
+    /// [`Reason::Hidden`] (404) if the policy [hides](Policy::HIDES), if it says no; its own error if
+    /// it cannot be asked.
+    pub async fn permitted_by<P, Resource>(
+        &self,
+        policy: &P,
+        resource: &Resource,
+    ) -> Result<P::Answer, Error>
+    where
+        P: Policy<Resource>,
+        Resource: Sync + ?Sized,
+    {
+        let holder = P::Holder::from_token(self)?;
+        ask(policy, &holder, resource).await
     }
 
     fn grant(&self) -> Grant<'_> {
@@ -204,6 +247,8 @@ impl AccessToken {
             permissions: self.permissions(),
             claims: self.claims(),
             kind: self.kind(),
+            principal: self.0.principal,
+            hierarchy: self.0.hierarchy.as_deref(),
         }
     }
 
@@ -229,137 +274,6 @@ impl fmt::Debug for AccessToken {
             .field("claims", self.claims())
             .finish_non_exhaustive()
     }
-}
-
-/// The one slot in a request's extensions where layers and extractors meet. That it is there says
-/// that the gate ran; without it every guard answers 500.
-#[derive(Clone, Debug)]
-pub(crate) struct Presence {
-    pub(crate) token: Option<AccessToken>,
-    /// What scope layers outside have already demanded.
-    pub(crate) outer_scopes: Vec<Scope>,
-}
-
-impl Presence {
-    pub(crate) fn new(token: Option<AccessToken>) -> Presence {
-        Presence {
-            token,
-            outer_scopes: Vec::new(),
-        }
-    }
-
-    /// Takes its place in a request. The gate nearest to the handler decides who asks; what scope
-    /// layers further outside demand stays known.
-    pub(crate) fn enter(mut self, extensions: &mut Extensions) {
-        if let Some(outer) = extensions.remove::<Presence>() {
-            self.outer_scopes = outer.outer_scopes;
-        }
-        extensions.insert(self);
-    }
-
-    /// The token of a request that a guard named `wanted` needs.
-    pub(crate) fn demand<'a>(
-        extensions: &'a Extensions,
-        wanted: &str,
-    ) -> Result<&'a AccessToken, Error> {
-        let presence = extensions
-            .get::<Presence>()
-            .ok_or_else(|| Error::missing_layer(wanted))?;
-        presence
-            .token
-            .as_ref()
-            .ok_or_else(Error::missing_credential)
-    }
-}
-
-/// Something made of a proven token. Extractors accept whatever implements it.
-///
-/// # Examples
-///
-/// ```
-/// use portcullis::{AccessToken, Error, FromToken};
-///
-/// struct Tenant(String);
-///
-/// impl FromToken for Tenant {
-///     fn from_token(token: &AccessToken) -> Result<Tenant, Error> {
-///         let tenant = token.claims().get("tenant").and_then(|value| value.as_str());
-///         tenant
-///             .map(|name| Tenant(name.to_owned()))
-///             .ok_or_else(|| Error::forbidden("token names no tenant"))
-///     }
-/// }
-/// ```
-pub trait FromToken: Sized {
-    /// Makes it, or refuses.
-    ///
-    /// # Errors
-    ///
-    /// Whatever the token lacks.
-    fn from_token(token: &AccessToken) -> Result<Self, Error>;
-}
-
-impl FromToken for AccessToken {
-    fn from_token(token: &AccessToken) -> Result<AccessToken, Error> {
-        Ok(token.clone())
-    }
-}
-
-impl FromToken for Scopes {
-    fn from_token(token: &AccessToken) -> Result<Scopes, Error> {
-        Ok(token.scopes().clone())
-    }
-}
-
-/// A kind of token a handler may demand with `Token<K>`; the name is that of a
-/// [`Kind`](crate::Kind) of the server.
-///
-/// # Examples
-///
-/// ```
-/// use portcullis::TokenKind;
-///
-/// struct Applicant;
-///
-/// impl TokenKind for Applicant {
-///     const NAME: &'static str = "applicant";
-/// }
-/// ```
-#[diagnostic::on_unimplemented(
-    message = "`{Self}` names no kind of token",
-    label = "no kind of token",
-    note = "give it a name: `impl portcullis::TokenKind for {Self} {{ const NAME: &'static str = \
-            \"…\"; }}`, the one a `Kind` of the server has"
-)]
-pub trait TokenKind: 'static {
-    /// The name as the server's kinds declare it.
-    const NAME: &'static str;
-}
-
-/// A policy in one sentence: may this token's holder touch this resource?
-///
-/// # Examples
-///
-/// ```
-/// use portcullis::Permits;
-///
-/// struct Party { upid: String }
-/// struct InterviewPath { upid: String }
-///
-/// impl Permits<InterviewPath> for Party {
-///     fn permits(&self, path: &InterviewPath) -> bool {
-///         self.upid == path.upid
-///     }
-/// }
-/// ```
-#[diagnostic::on_unimplemented(
-    message = "`{Self}` has no policy for `{Resource}`",
-    label = "nobody says whether access is permitted",
-    note = "write it down: `impl portcullis::Permits<{Resource}> for {Self}`"
-)]
-pub trait Permits<Resource: ?Sized> {
-    /// Whether access is permitted. Absent data must deny.
-    fn permits(&self, resource: &Resource) -> bool;
 }
 
 #[cfg(test)]

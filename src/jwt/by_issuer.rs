@@ -1,0 +1,145 @@
+//! Several issuers in one place: each token goes to the verifier of the issuer it names.
+
+use std::fmt;
+
+use super::compact::{self, Compact};
+use super::verifier::JwtVerifier;
+use crate::credential::Credential;
+use crate::error::{ConfigError, Error, Reason};
+use crate::json::{self, Json};
+use crate::rules::other_issuer;
+use crate::verified::Verified;
+use crate::verify::{Moment, Provenance, VerdictLifetime, Verifier};
+
+/// Proves the tokens of several issuers, each with the keys and rules of its own verifier.
+///
+/// The unproven `iss` of a token only chooses the verifier, which then demands that very `iss`
+/// together with its own keys: no issuer's key ever proves a token that names another issuer. Only
+/// the issuers given here are ever asked for keys.
+///
+/// # Examples
+///
+/// ```
+/// # #[cfg(feature = "reqwest")] {
+/// use portcullis::{ByIssuer, JwtVerifier, ResourceServer};
+///
+/// let audience = "https://api.example.com/";
+/// let verifier = ByIssuer::new([
+///     JwtVerifier::builder("https://as.example/", audience).build()?,
+///     JwtVerifier::builder("https://login.example.org/", audience).build()?,
+/// ])?;
+/// let server = ResourceServer::builder().verifier(verifier).build()?;
+/// # }
+/// # Ok::<(), portcullis::ConfigError>(())
+/// ```
+pub struct ByIssuer {
+    verifiers: Vec<JwtVerifier>,
+    issuers: Vec<Box<str>>,
+}
+
+impl ByIssuer {
+    /// Takes a verifier for each issuer.
+    ///
+    /// # Errors
+    ///
+    /// [`ConfigError`] if there is none, or two are for the same issuer.
+    pub fn new(verifiers: impl IntoIterator<Item = JwtVerifier>) -> Result<ByIssuer, ConfigError> {
+        let verifiers: Vec<JwtVerifier> = verifiers.into_iter().collect();
+        let issuers = verifiers.iter().flat_map(JwtVerifier::issuers);
+        let issuers: Vec<Box<str>> = issuers.cloned().collect();
+        for (place, issuer) in issuers.iter().enumerate() {
+            if issuers[..place].contains(issuer) {
+                return Err(ConfigError::new(format!(
+                    "two verifiers are for the issuer {}, wanted one",
+                    crate::text::quote(issuer)
+                )));
+            }
+        }
+        if verifiers.is_empty() {
+            return Err(ConfigError::new(
+                "there is no verifier, wanted one for each issuer",
+            ));
+        }
+        Ok(ByIssuer { verifiers, issuers })
+    }
+
+    /// The verifier of the issuer that the token names.
+    fn choose(&self, token: &str) -> Result<&JwtVerifier, Error> {
+        let compact = Compact::split(token)?;
+        let payload = compact::decode_text("payload", compact.payload)?;
+        let mut named = None;
+        json::members(&payload, |name, value| {
+            if name == "iss"
+                && let Json::String(issuer) = value
+            {
+                named = Some(issuer.into_owned());
+            }
+        })
+        .map_err(|error| {
+            let why = format!("claims are no strict JSON object: {error}");
+            Error::new(Reason::MalformedClaims, why)
+        })?;
+        let Some(named) = named else {
+            return Err(Error::new(
+                Reason::MissingClaim,
+                "iss is absent or no string, wanted it to choose the keys",
+            ));
+        };
+        let mut verifiers = self.verifiers.iter();
+        verifiers
+            .find(|verifier| verifier.issuers().iter().any(|issuer| **issuer == *named))
+            .ok_or_else(|| other_issuer(&named, &self.issuers))
+    }
+}
+
+impl Verifier for ByIssuer {
+    async fn verify(
+        &self,
+        credential: &Credential<'_>,
+        moment: &Moment<'_>,
+    ) -> Result<Verified, Error> {
+        let verifier = self.choose(credential.token())?;
+        verifier.verify(credential, moment).await
+    }
+
+    fn verify_now(
+        &self,
+        credential: &Credential<'_>,
+        moment: &Moment<'_>,
+    ) -> Option<Result<Verified, Error>> {
+        match self.choose(credential.token()) {
+            Ok(verifier) => verifier.verify_now(credential, moment),
+            Err(error) => Some(Err(error)),
+        }
+    }
+
+    /// The shortest of all: which issuer's token an answer is about is not asked.
+    fn lifetime(&self) -> VerdictLifetime {
+        let lifetimes = self.verifiers.iter().map(JwtVerifier::lifetime);
+        lifetimes
+            .reduce(VerdictLifetime::shorter)
+            .unwrap_or_default()
+    }
+
+    async fn ready(&self, moment: &Moment<'_>) -> Result<(), Error> {
+        for verifier in &self.verifiers {
+            verifier.ready(moment).await?;
+        }
+        Ok(())
+    }
+
+    /// If all have public keys. One secret among them would be taken for none.
+    fn provenance(&self) -> Option<Provenance> {
+        let mut each = self.verifiers.iter().filter_map(JwtVerifier::provenance);
+        each.all(|one| one.secret.is_none()).then(|| Provenance {
+            issuers: self.issuers.clone(),
+            secret: None,
+        })
+    }
+}
+
+impl fmt::Debug for ByIssuer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("ByIssuer").field(&self.issuers).finish()
+    }
+}

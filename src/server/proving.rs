@@ -1,0 +1,323 @@
+//! From a request to its proven tokens: what needs no waiting, and what does.
+
+use std::future::Future;
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::request::Parts;
+
+use super::check::ErasedCheck;
+use super::slot::Slot;
+use crate::challenge::Answers;
+use crate::claims::ClaimSet;
+use crate::clock::{Clock, UnixTime};
+use crate::credential::Credential;
+use crate::error::{Error, Reason};
+use crate::fetch::either;
+use crate::hierarchy::ScopeHierarchy;
+use crate::principal::PrincipalType;
+use crate::token::{AccessToken, SecondSlot};
+#[cfg(feature = "cache")]
+use crate::verdict::Verdicts;
+use crate::verified::Verified;
+use crate::verify::{ErasedVerifier, Moment, VerdictLifetime};
+
+/// A server's parts.
+pub(super) struct Inner {
+    pub(super) first: Slot,
+    pub(super) second: Option<(Arc<SecondSlot>, Slot)>,
+    pub(super) tie: Option<Box<Tie>>,
+    pub(super) checks: Vec<Box<dyn ErasedCheck>>,
+    pub(super) principals: Option<Box<PrincipalRule>>,
+    pub(super) hierarchy: Option<Arc<ScopeHierarchy>>,
+    pub(super) clock: Arc<dyn Clock>,
+    pub(super) answers: Answers,
+    pub(super) limit: usize,
+    pub(super) preflight: bool,
+    pub(super) guard_caches: bool,
+    #[cfg(feature = "cache")]
+    pub(super) verdicts: Arc<Verdicts>,
+}
+
+pub(super) type Tie = dyn Fn(&AccessToken, &AccessToken) -> Result<(), Error> + Send + Sync;
+pub(super) type PrincipalRule = dyn Fn(&ClaimSet) -> PrincipalType + Send + Sync;
+
+/// What is known about a request without waiting.
+pub(crate) enum Seen {
+    Known(Proven),
+    /// Somebody must be asked.
+    Ask,
+}
+
+/// The proven tokens of a request, slot by slot.
+#[derive(Default)]
+pub(crate) struct Proven {
+    pub(crate) first: Option<AccessToken>,
+    pub(super) second: Option<AccessToken>,
+}
+
+impl Proven {
+    pub(crate) fn of(first: Option<AccessToken>) -> Proven {
+        Proven {
+            first,
+            second: None,
+        }
+    }
+
+    #[cfg(feature = "testing")]
+    pub(crate) fn of_both(first: AccessToken, second: AccessToken) -> Proven {
+        Proven {
+            first: Some(first),
+            second: Some(second),
+        }
+    }
+
+    fn tokens(&self) -> impl Iterator<Item = &AccessToken> {
+        self.first.iter().chain(&self.second)
+    }
+}
+
+/// Whether a request may come without the credentials that the slots require.
+#[derive(Clone, Copy, PartialEq)]
+pub(crate) enum Strangers {
+    Pass,
+    AreRefused,
+}
+
+/// What is known about one slot without waiting.
+enum Look {
+    Absent,
+    Known(AccessToken),
+    Ask,
+}
+
+/// How long a verifier may take.
+const LONGEST_VERIFICATION: Duration = Duration::from_secs(30);
+
+/// Which of the slots.
+#[derive(Clone, Copy, PartialEq)]
+pub(crate) enum Side {
+    First,
+    Second,
+}
+
+impl Inner {
+    /// Everything that needs no waiting. One slot after the other, so that which refusal a request
+    /// gets does not depend on what is remembered.
+    pub(super) fn see(&self, parts: &Parts, strangers: Strangers) -> Result<Seen, Error> {
+        let first = match self.look(&self.first, parts, strangers)? {
+            Look::Ask => return Ok(Seen::Ask),
+            Look::Known(token) => Some(token),
+            Look::Absent => None,
+        };
+        let mut proven = Proven::of(first);
+        if let Some((_, slot)) = &self.second {
+            proven.second = match self.look(slot, parts, strangers)? {
+                Look::Ask => return Ok(Seen::Ask),
+                Look::Known(token) => Some(token),
+                Look::Absent => None,
+            };
+        }
+        self.tied(&proven)?;
+        for token in proven.tokens() {
+            for check in &self.checks {
+                match check.check_now(token, parts) {
+                    Some(outcome) => outcome.map_err(|error| self.note(error))?,
+                    None => return Ok(Seen::Ask),
+                }
+            }
+        }
+        Ok(Seen::Known(proven))
+    }
+
+    /// Asks whoever must be asked.
+    pub(super) async fn ask(
+        self: &Arc<Self>,
+        parts: &Parts,
+        strangers: Strangers,
+    ) -> Result<Proven, Error> {
+        let mut proven = Proven::of(self.ask_slot(Side::First, parts, strangers).await?);
+        if self.second.is_some() {
+            proven.second = self.ask_slot(Side::Second, parts, strangers).await?;
+        }
+        self.tied(&proven)?;
+        for token in proven.tokens() {
+            for check in &self.checks {
+                let outcome = match check.check_now(token, parts) {
+                    Some(outcome) => outcome,
+                    None => self.in_time(check.check(token, parts)).await,
+                };
+                outcome.map_err(|error| self.note(error))?;
+            }
+        }
+        Ok(proven)
+    }
+
+    /// Proves what one slot holds, once for all who ask the same at the same time.
+    async fn ask_slot(
+        self: &Arc<Self>,
+        side: Side,
+        parts: &Parts,
+        strangers: Strangers,
+    ) -> Result<Option<AccessToken>, Error> {
+        let slot = self.slot(side);
+        let Some(credential) = slot.find(parts, self.limit)? else {
+            return slot.absent(strangers).map(|()| None);
+        };
+        #[cfg(feature = "cache")]
+        let outcome = {
+            let digest = Verdicts::digest(&credential);
+            let flight = self.verdicts.one_flight(digest, self.clock.now(), || {
+                let server = self.clone();
+                let token: Box<str> = credential.token().into();
+                let carrier = credential.carrier().clone();
+                async move {
+                    let credential = Credential::new(&token, &carrier);
+                    let (outcome, lifetime) = server.prove(server.slot(side), &credential).await;
+                    (outcome, lifetime, server.clock.now())
+                }
+            });
+            flight.await
+        };
+        #[cfg(not(feature = "cache"))]
+        let (outcome, _) = self.prove(slot, &credential).await;
+        outcome.map(Some)
+    }
+
+    pub(super) fn slots(&self) -> impl Iterator<Item = &Slot> {
+        let second = self.second.as_ref().map(|(_, slot)| slot);
+        [&self.first].into_iter().chain(second)
+    }
+
+    pub(super) fn slot(&self, side: Side) -> &Slot {
+        match (side, &self.second) {
+            (Side::Second, Some((_, slot))) => slot,
+            _ => &self.first,
+        }
+    }
+
+    /// What is known about the credential of one slot.
+    fn look(&self, slot: &Slot, parts: &Parts, strangers: Strangers) -> Result<Look, Error> {
+        let Some(credential) = slot.find(parts, self.limit)? else {
+            return slot.absent(strangers).map(|()| Look::Absent);
+        };
+        let moment = Moment::of(&self.clock);
+        #[cfg(feature = "cache")]
+        let digest = Verdicts::digest(&credential);
+        #[cfg(feature = "cache")]
+        if let Some(outcome) = self.verdicts.recall(&digest, moment.now()) {
+            return outcome.map(Look::Known);
+        }
+        #[cfg(feature = "cache")]
+        let memory = self.verdicts.memory(&digest);
+        let verifier = slot.verifier_for(&credential)?;
+        let Some(verdict) = verifier.verify_now(&credential, &moment) else {
+            return Ok(Look::Ask);
+        };
+        let outcome = self.conclude(verdict, slot, &credential, verifier, &moment);
+        #[cfg(feature = "cache")]
+        self.verdicts
+            .keep(digest, &outcome, verifier.lifetime(), moment.now(), memory);
+        outcome.map(Look::Known)
+    }
+
+    /// Asks the verifier, and says how long its answer may be remembered.
+    async fn prove(
+        &self,
+        slot: &Slot,
+        credential: &Credential<'_>,
+    ) -> (Result<AccessToken, Error>, VerdictLifetime) {
+        let verifier = match slot.verifier_for(credential) {
+            Ok(verifier) => verifier,
+            Err(error) => return (Err(error), VerdictLifetime::default()),
+        };
+        let moment = Moment::of(&self.clock);
+        let verdict = self.in_time(verifier.verify(credential, &moment)).await;
+        // The answer may have taken seconds.
+        let moment = Moment::of(&self.clock);
+        let outcome = self.conclude(verdict, slot, credential, verifier, &moment);
+        (outcome, verifier.lifetime())
+    }
+
+    /// The verifiers of this crate end sooner. What never ends would hold its credential, and whoever
+    /// shows it, for good.
+    async fn in_time<T>(&self, work: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
+        let done = either(work, self.clock.sleep(LONGEST_VERIFICATION)).await;
+        done.unwrap_or_else(|| {
+            Err(Error::unavailable(
+                Duration::from_secs(5),
+                format!("no verdict within {} s", LONGEST_VERIFICATION.as_secs()),
+            ))
+        })
+    }
+
+    /// Decides the kind and how long the verdict stands.
+    fn conclude(
+        &self,
+        verdict: Result<Verified, Error>,
+        slot: &Slot,
+        credential: &Credential<'_>,
+        verifier: &dyn ErasedVerifier,
+        moment: &Moment<'_>,
+    ) -> Result<AccessToken, Error> {
+        let concluded = || {
+            let verified = verdict.map_err(|error| self.note(error))?;
+            let kind = slot.classify(credential.carrier(), &verified)?;
+            let cap = moment.now() + verifier.lifetime().of_accepted();
+            let mut good_until = verified.ends().min(cap);
+            if let Some(kind) = &kind {
+                let end = kind.judge(verified.claims(), verified.leeway(), moment.now())?;
+                good_until = good_until.min(end);
+            }
+            Ok(self.token(verified, slot.kind_name(kind.as_ref()), good_until))
+        };
+        concluded().map_err(|error: Error| error.about(credential.carrier().name()))
+    }
+
+    pub(super) fn token(
+        &self,
+        verified: Verified,
+        kind: Arc<str>,
+        good_until: UnixTime,
+    ) -> AccessToken {
+        let principal = match &self.principals {
+            None => PrincipalType::of(verified.claims()),
+            Some(rule) => rule(verified.claims()),
+        };
+        AccessToken::with(
+            verified,
+            kind,
+            good_until,
+            principal,
+            self.hierarchy.clone(),
+        )
+    }
+
+    /// An outage of a look-up or a check is told here, once per attempt; the keys' own engine tells
+    /// its own.
+    fn note(&self, error: Error) -> Error {
+        if error.reason() == Reason::LookupUnavailable {
+            tracing::warn!("{error}");
+        }
+        error
+    }
+
+    /// Whether two credentials that came together belong together.
+    fn tied(&self, proven: &Proven) -> Result<(), Error> {
+        match (&self.tie, &proven.first, &proven.second) {
+            (Some(tie), Some(first), Some(second)) => tie(first, second),
+            _ => Ok(()),
+        }
+    }
+
+    /// A proven token with these claims, of the kind that they are in this slot.
+    #[cfg(feature = "testing")]
+    pub(crate) fn token_with(&self, side: Side, claims: ClaimSet) -> Result<AccessToken, String> {
+        let slot = match (side, &self.second) {
+            (Side::Second, None) => return Err("this server has no second slot".to_owned()),
+            _ => self.slot(side),
+        };
+        let kind = slot.kind_of(&claims)?;
+        Ok(self.token(Verified::new(claims), kind, UnixTime::MAX))
+    }
+}
