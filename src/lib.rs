@@ -209,6 +209,7 @@ mod jwt;
 mod kind;
 mod middleware;
 mod requirement;
+mod role_tree;
 mod route;
 #[cfg(any(feature = "jwt", feature = "introspection"))]
 mod rules;
@@ -252,6 +253,7 @@ pub use middleware::{
     ResponseFuture,
 };
 pub use requirement::{Alternatives, AnyOf, Grant, Requirement};
+pub use role_tree::RoleTree;
 pub use route::When;
 pub use scope::{Scope, ScopeError, Scopes};
 pub use server::{ResourceServer, ResourceServerBuilder};

@@ -26,6 +26,7 @@ const FLOORS: [&[&str]; 12] = [
         "clock",
         "algorithm",
         "scope",
+        "role_tree",
         "credential",
         "claims",
     ],

@@ -7,9 +7,10 @@ use std::sync::LazyLock;
 use portcullis::testing::{AuthorizationServer, Endpoint, ManualClock, Trouble};
 use portcullis::{
     AccessToken, Carrier, ClaimSet, ClientAuth, Error, ErrorKind, IntrospectionVerifier,
-    ResourceServer, Scope, Scopes, StaticJwks, UnixTime,
+    ResourceServer, RoleTree, Scope, Scopes, StaticJwks, UnixTime,
 };
 use proptest::prelude::*;
+use serde_json::{Map, Value, json};
 
 const AUDIENCE: &str = "https://api.example.com/";
 
@@ -64,6 +65,41 @@ fn is_b64token(text: &str) -> bool {
         && body
             .chars()
             .all(|c| c.is_ascii_alphanumeric() || "-._~+/".contains(c))
+}
+
+/// The rule of `tree` that decides about `name`, found the slow way.
+fn rule_for<'a>(tree: &'a Map<String, Value>, reserved: &[&str], name: &str) -> Option<&'a str> {
+    let rules = || {
+        tree.keys()
+            .filter(|rule| !reserved.contains(&rule.as_str()))
+    };
+    let prefix = |rule: &'a String| {
+        rule.strip_suffix('*')
+            .filter(|prefix| !prefix.contains('*'))
+    };
+    let exact = rules().find(|rule| *rule == name && prefix(rule).is_none());
+    let matching = rules().filter(|rule| prefix(rule).is_some_and(|p| name.starts_with(p)));
+    exact
+        .or_else(|| matching.max_by_key(|rule| rule.len()))
+        .map(String::as_str)
+}
+
+/// A role as a hostile or careless administrator writes it.
+fn role() -> impl Strategy<Value = Map<String, Value>> {
+    let permitted = prop_oneof![
+        4 => Just(json!(true)),
+        2 => Just(json!(false)),
+        1 => Just(json!("true")),
+        1 => Just(json!(null)),
+    ];
+    let actions = proptest::collection::hash_map("[xyz]", permitted, 0..3);
+    let rule = prop_oneof![
+        6 => actions.prop_map(|actions| json!(actions)),
+        1 => Just(json!(true)),
+        1 => Just(json!(["x"])),
+    ];
+    proptest::collection::hash_map("[ab]{0,4}\\*?|[ab*\u{e9}]{0,4}", rule, 0..12)
+        .prop_map(|rules| rules.into_iter().collect())
 }
 
 proptest! {
@@ -204,6 +240,26 @@ proptest! {
         prop_assert_eq!(scopes.contains(&scope), held.contains(&asked));
         for word in &held {
             prop_assert!(scopes.contains(&Scope::new(word.clone()).unwrap()));
+        }
+    }
+
+    #[test]
+    fn in_any_role_the_longest_match_alone_decides(
+        role in role(),
+        names in proptest::collection::vec("[ab]{0,5}|[ab*\u{e9}]{0,5}", 1..6),
+        reserved in "[ab]{0,2}\\*?",
+    ) {
+        let tree = RoleTree::read(&Value::Object(role.clone()), &[&reserved]);
+        for action in ["x", "y", "z", ""] {
+            let mut all = true;
+            for name in &names {
+                let rule = rule_for(&role, &[&reserved], name);
+                prop_assert_eq!(tree.rule_for(name), rule, "{} in {:?}", name, tree);
+                let wanted = rule.is_some_and(|rule| role[rule].get(action) == Some(&json!(true)));
+                prop_assert_eq!(tree.permits(name, action), wanted, "{} in {:?}", name, tree);
+                all &= wanted;
+            }
+            prop_assert_eq!(tree.permits_all(&names, action), all);
         }
     }
 }

@@ -468,6 +468,7 @@ mod bounds {
 
         value::<Scope>();
         value::<Scopes>();
+        value::<RoleTree>();
         value::<Carrier>();
         value::<UnixTime>();
         value::<Algorithm>();
