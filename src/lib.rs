@@ -183,6 +183,7 @@
 struct Readme;
 
 mod algorithm;
+mod answer;
 mod challenge;
 mod claims;
 mod clock;
@@ -228,6 +229,7 @@ mod verified;
 mod verify;
 
 pub use algorithm::{Algorithm, AlgorithmError};
+pub use answer::{AnswerError, LookupAnswer};
 pub use challenge::Renderer;
 pub use claims::{Audience, ClaimError, ClaimSet};
 pub use clock::{Clock, SystemClock, UnixTime};

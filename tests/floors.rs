@@ -29,6 +29,7 @@ const FLOORS: [&[&str]; 12] = [
         "role_tree",
         "credential",
         "claims",
+        "answer",
     ],
     &["requirement", "kind", "route", "verified"],
     &["error"],

@@ -428,6 +428,7 @@ mod bounds {
         handle::<RequireScopeService<axum::Router, Read>>();
         handle::<AccessToken>();
         handle::<ClaimSet>();
+        handle::<LookupAnswer>();
         handle::<RemoteJwks>();
         handle::<StaticJwks>();
         handle::<Error>();
@@ -483,6 +484,7 @@ mod bounds {
         error::<ConfigError>();
         error::<ScopeError>();
         error::<ClaimError>();
+        error::<AnswerError>();
         error::<CarrierError>();
         error::<KindError>();
         error::<AlgorithmError>();
