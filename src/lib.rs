@@ -183,6 +183,7 @@
 struct Readme;
 
 mod algorithm;
+mod answer;
 mod challenge;
 mod claims;
 mod clock;
@@ -211,6 +212,7 @@ mod kind;
 mod middleware;
 mod principal;
 mod requirement;
+mod role_tree;
 mod route;
 #[cfg(any(feature = "jwt", feature = "introspection"))]
 mod rules;
@@ -229,6 +231,7 @@ mod verified;
 mod verify;
 
 pub use algorithm::{Algorithm, AlgorithmError};
+pub use answer::{AnswerError, LookupAnswer};
 pub use challenge::Renderer;
 pub use claims::{Audience, ClaimError, ClaimSet};
 pub use clock::{Clock, SystemClock, UnixTime};
@@ -259,6 +262,7 @@ pub use principal::{Principal, PrincipalType};
 pub use requirement::{
     Alternatives, AnyOf, ByAnonymous, ByMachine, ByUser, Grant, OfKind, Requirement, Role,
 };
+pub use role_tree::RoleTree;
 pub use route::When;
 pub use scope::{Scope, ScopeError, Scopes};
 pub use server::{Check, CredentialSlot, ResourceServer, ResourceServerBuilder};

@@ -7,9 +7,10 @@ use std::sync::LazyLock;
 use portcullis::testing::{AuthorizationServer, Endpoint, ManualClock, Trouble};
 use portcullis::{
     AccessToken, Carrier, ClaimSet, ClientAuth, Error, ErrorKind, IntrospectionVerifier,
-    ResourceServer, Scope, Scopes, StaticJwks, UnixTime,
+    LookupAnswer, ResourceServer, RoleTree, Scope, Scopes, StaticJwks, UnixTime,
 };
 use proptest::prelude::*;
+use serde_json::{Map, Value, json};
 
 const AUDIENCE: &str = "https://api.example.com/";
 
@@ -64,6 +65,41 @@ fn is_b64token(text: &str) -> bool {
         && body
             .chars()
             .all(|c| c.is_ascii_alphanumeric() || "-._~+/".contains(c))
+}
+
+/// The rule of `tree` that decides about `name`, found the slow way.
+fn rule_for<'a>(tree: &'a Map<String, Value>, reserved: &[&str], name: &str) -> Option<&'a str> {
+    let rules = || {
+        tree.keys()
+            .filter(|rule| !reserved.contains(&rule.as_str()))
+    };
+    let prefix = |rule: &'a String| {
+        rule.strip_suffix('*')
+            .filter(|prefix| !prefix.contains('*'))
+    };
+    let exact = rules().find(|rule| *rule == name && prefix(rule).is_none());
+    let matching = rules().filter(|rule| prefix(rule).is_some_and(|p| name.starts_with(p)));
+    exact
+        .or_else(|| matching.max_by_key(|rule| rule.len()))
+        .map(String::as_str)
+}
+
+/// A role as a hostile or careless administrator writes it.
+fn role() -> impl Strategy<Value = Map<String, Value>> {
+    let permitted = prop_oneof![
+        4 => Just(json!(true)),
+        2 => Just(json!(false)),
+        1 => Just(json!("true")),
+        1 => Just(json!(null)),
+    ];
+    let actions = proptest::collection::hash_map("[xyz]", permitted, 0..3);
+    let rule = prop_oneof![
+        6 => actions.prop_map(|actions| json!(actions)),
+        1 => Just(json!(true)),
+        1 => Just(json!(["x"])),
+    ];
+    proptest::collection::hash_map("[ab]{0,4}\\*?|[ab*\u{e9}]{0,4}", rule, 0..12)
+        .prop_map(|rules| rules.into_iter().collect())
 }
 
 proptest! {
@@ -174,6 +210,7 @@ proptest! {
         let _ = ClaimSet::parse(text.as_str());
         let _ = StaticJwks::from_json(&text);
         let _ = StaticJwks::from_pem(&text, portcullis::Algorithm::RS256);
+        let _ = LookupAnswer::parse(&text);
     }
 
     #[test]
@@ -205,5 +242,109 @@ proptest! {
         for word in &held {
             prop_assert!(scopes.contains(&Scope::new(word.clone()).unwrap()));
         }
+    }
+
+    #[test]
+    fn in_any_role_the_longest_match_alone_decides(
+        role in role(),
+        names in proptest::collection::vec("[ab]{0,5}|[ab*\u{e9}]{0,5}", 1..6),
+        reserved in "[ab]{0,2}\\*?",
+    ) {
+        let tree = RoleTree::read(&Value::Object(role.clone()), &[&reserved]);
+        for action in ["x", "y", "z", ""] {
+            let mut all = true;
+            for name in &names {
+                let rule = rule_for(&role, &[&reserved], name);
+                prop_assert_eq!(tree.rule_for(name), rule, "{} in {:?}", name, tree);
+                let wanted = rule.is_some_and(|rule| role[rule].get(action) == Some(&json!(true)));
+                prop_assert_eq!(tree.permits(name, action), wanted, "{} in {:?}", name, tree);
+                all &= wanted;
+            }
+            prop_assert_eq!(tree.permits_all(&names, action), all);
+        }
+    }
+
+    #[test]
+    fn a_field_is_found_in_any_spelling(
+        words in proptest::collection::vec("[a-z][a-z0-9]{0,4}", 1..4),
+        upper in any::<bool>(),
+        value in "[ -~]{1,8}",
+    ) {
+        let snake = words.join("_");
+        let mut camel = words[0].clone();
+        for word in &words[1..] {
+            let first = if upper { word.len() } else { 1 };
+            camel.push_str(&word[..first].to_uppercase());
+            camel.push_str(&word[first..]);
+        }
+        for spelling in [&snake, &camel] {
+            let answer = LookupAnswer::from_serialize(&json!({ spelling: &value })).unwrap();
+            prop_assert_eq!(answer.text(&snake).unwrap(), Some(&*value));
+        }
+        let both = format!("{{{snake:?}:1,{camel:?}:2}}");
+        let answer = LookupAnswer::parse(&both);
+        // One word has one spelling, and is repeated.
+        prop_assert_eq!(answer.is_err(), words.len() == 1);
+        prop_assert!(answer.is_err() || answer.unwrap().value(&snake).is_err());
+    }
+
+    #[test]
+    fn a_moment_reads_the_same_in_every_form(
+        seconds in -62_167_219_200_i64..=100_000_000_000,
+        millis in 0_i64..1_000,
+    ) {
+        let moment = UnixTime::from_secs(seconds);
+        let finer = UnixTime::from_millis(seconds * 1_000 + millis);
+        let date = jiff::Timestamp::from_second(seconds).unwrap().to_string();
+        let (whole, _) = date.split_once('Z').unwrap();
+        for (form, wanted) in [
+            (json!(seconds), moment),
+            (json!(seconds.to_string()), moment),
+            (json!(date), moment),
+            (json!(date.replace('T', " ")), moment),
+            (json!(format!("{whole}.{millis:03}Z")), finer),
+            (json!(format!("{whole}.{millis:03}999Z")), finer),
+        ] {
+            let answer = LookupAnswer::from_serialize(&json!({ "at": form })).unwrap();
+            prop_assert_eq!(answer.time("at").unwrap(), Some(wanted), "{}", form);
+        }
+    }
+
+    #[test]
+    fn a_date_that_reads_is_one_that_others_read_alike(
+        date in "[0-9]{2}[0-9]{2}-[01][0-9]-[0-3][0-9][T ][0-2][0-9]:[0-6][0-9]:[0-6][0-9](\\.[0-9]{1,9})?Z|[0-9TZ:. +-]{0,24}",
+    ) {
+        let answer = LookupAnswer::from_serialize(&json!({ "at": date })).unwrap();
+        let read = answer.time("at").ok().flatten();
+        let other: Option<jiff::Timestamp> = date.parse().ok();
+        let leap = date.contains(":60");
+        if date.len() >= 20 && date.ends_with('Z') && !leap {
+            let moment = other.map(|moment| moment.as_nanosecond().div_euclid(1_000_000));
+            prop_assert_eq!(read.map(|moment| i128::from(moment.as_millis())), moment);
+        } else if leap {
+            prop_assert_eq!(read, None);
+        }
+    }
+
+    #[test]
+    fn no_answer_makes_a_field_panic_or_tell(
+        value in r#"(-?[0-9]{1,25}(\.[0-9]{1,3})?(e[0-9]{1,2})?|"[ !#-\[\]-~]{8,20}"|\[("[a-z]{8}",?)?\]|\{\}|true)"#,
+    ) {
+        let Ok(answer) = LookupAnswer::parse(&format!("{{\"at\":{value}}}")) else {
+            return Ok(());
+        };
+        let errors = [
+            answer.text("at").map(drop).err(),
+            answer.id("at").map(drop).err(),
+            answer.integer("at").map(drop).err(),
+            answer.boolean("at").map(drop).err(),
+            answer.time("at").map(drop).err(),
+            answer.words("at").map(drop).err(),
+        ];
+        // Each value is of some types and not of the others.
+        prop_assert!(errors.iter().flatten().count() >= 2);
+        let told = format!("{errors:?} {answer:?}");
+        let inside = value.trim_matches(['"', '[', ']', '{', '}']);
+        prop_assert!(inside.len() < 8 || !told.contains(inside), "{told}");
     }
 }

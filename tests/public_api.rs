@@ -428,6 +428,7 @@ mod bounds {
         handle::<RequireScopeService<axum::Router, Read>>();
         handle::<AccessToken>();
         handle::<ClaimSet>();
+        handle::<LookupAnswer>();
         handle::<RemoteJwks>();
         handle::<StaticJwks>();
         handle::<Error>();
@@ -468,6 +469,7 @@ mod bounds {
 
         value::<Scope>();
         value::<Scopes>();
+        value::<RoleTree>();
         value::<Carrier>();
         value::<UnixTime>();
         value::<Algorithm>();
@@ -482,6 +484,7 @@ mod bounds {
         error::<ConfigError>();
         error::<ScopeError>();
         error::<ClaimError>();
+        error::<AnswerError>();
         error::<CarrierError>();
         error::<KindError>();
         error::<AlgorithmError>();

@@ -793,6 +793,36 @@ async fn what_others_say_is_not_repeated() {
         scene.server.forget(&Credential::new(&token, &bearer));
     }
 
+    // A look-up's answer that is not what was wanted, and whatever is said about it.
+    let answer = json!({
+        "access_token": token, "accessToken": [token], "user_id": token, "list": [token, 1],
+        "nested": {&token: token},
+    });
+    let answer = LookupAnswer::from_serialize(&answer).unwrap();
+    page.debug(&answer);
+    for name in ["access_token", "user_id", "list", "nested"] {
+        let errors = [
+            answer.value(name).map(drop).err(),
+            answer.text(name).map(drop).err(),
+            answer.id(name).map(drop).err(),
+            answer.integer(name).map(drop).err(),
+            answer.boolean(name).map(drop).err(),
+            answer.time(name).map(drop).err(),
+            answer.words(name).map(drop).err(),
+        ];
+        for error in errors.into_iter().flatten() {
+            page.error(&error);
+            page.debug(&Unavailable::from(error));
+        }
+    }
+    for broken in [
+        format!("\"{token}\""),
+        format!("{{\"a\":{token}}}"),
+        token.clone(),
+    ] {
+        page.error(&LookupAnswer::parse(&broken).unwrap_err());
+    }
+
     // A client whose error quotes the request, our own secret included.
     struct Quoted;
     impl Fetch for Quoted {
