@@ -465,6 +465,7 @@ mod bounds {
         shared::<Moment<'static>>();
         shared::<PermittedRejection<String>>();
         shared::<AuthorizationServerBuilder>();
+        shared::<Desk<'static>>();
 
         value::<Scope>();
         value::<Scopes>();
@@ -476,6 +477,7 @@ mod bounds {
         value::<Principal<'static>>();
         value::<VerdictLifetime>();
         value::<Endpoint>();
+        value::<Place>();
         value::<Trouble>();
 
         error::<Error>();
