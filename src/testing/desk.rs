@@ -265,8 +265,18 @@ mod tests {
             nobody
         );
         assert_eq!(said(|server| server.calm("/lent")), nobody);
-        assert_eq!(said(|server| drop(server.asked("/lent"))), nobody);
-        assert_eq!(said(|server| drop(server.last_request("/lent"))), nobody);
+        assert_eq!(
+            said(|server| {
+                server.asked("/lent");
+            }),
+            nobody
+        );
+        assert_eq!(
+            said(|server| {
+                server.last_request("/lent");
+            }),
+            nobody
+        );
         assert_eq!(
             said(|server| server.answer_at(Method::GET, "a?b", |_, _| json_answer(200, ()))),
             "path is \"a?b\", wanted an absolute path"
