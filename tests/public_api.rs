@@ -466,6 +466,7 @@ mod bounds {
         shared::<Moment<'static>>();
         shared::<PermittedRejection<String>>();
         shared::<AuthorizationServerBuilder>();
+        shared::<Desk<'static>>();
 
         value::<Scope>();
         value::<Scopes>();
@@ -478,6 +479,7 @@ mod bounds {
         value::<Principal<'static>>();
         value::<VerdictLifetime>();
         value::<Endpoint>();
+        value::<Place>();
         value::<Trouble>();
 
         error::<Error>();

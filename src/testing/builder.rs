@@ -8,7 +8,7 @@ use tokio::sync::watch;
 
 use super::listen::{Listening, Port};
 use super::server::AuthorizationServer;
-use super::site::Site;
+use super::site::{Site, is_absolute};
 use super::state::{Shared, State};
 use crate::algorithm::Algorithm;
 use crate::clock::{Clock, SystemClock};
@@ -82,10 +82,10 @@ impl AuthorizationServerBuilder {
     /// If `path` is no absolute path without query.
     #[track_caller]
     pub fn path(mut self, path: &str) -> Self {
-        let is_path = path.starts_with('/')
-            && !path.contains(['?', '#'])
-            && http::Uri::builder().path_and_query(path).build().is_ok();
-        assert!(is_path, "path is {path:?}, wanted an absolute path");
+        assert!(
+            is_absolute(path),
+            "path is {path:?}, wanted an absolute path"
+        );
         self.path = path.to_owned();
         self
     }

@@ -3,13 +3,14 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 use base64::Engine as _;
-use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use http::HeaderMap;
 use http::header::AUTHORIZATION;
 use serde_json::Value;
 
-use super::endpoints::Refusal;
+use super::exchange::basic_pair;
 use super::keys::PublicKey;
+use super::refusal::Refusal;
 use crate::clock::UnixTime;
 
 const ASSERTION_TYPE: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
@@ -48,7 +49,7 @@ impl Clients {
                 let (id, secret) = basic
                     .to_str()
                     .ok()
-                    .and_then(basic_pair)
+                    .and_then(client_pair)
                     .ok_or(Refusal::client("Authorization is no form-encoded Basic"))?;
                 self.check_secret(id, &secret)
             }
@@ -146,12 +147,9 @@ fn json(segment: &str) -> Option<Value> {
 }
 
 /// Client id and secret of a Basic credential, each form-encoded (RFC 6749 §2.3.1).
-fn basic_pair(authorization: &str) -> Option<(String, String)> {
-    let (scheme, credential) = authorization.split_once(' ')?;
-    scheme.eq_ignore_ascii_case("basic").then_some(())?;
-    let pair = String::from_utf8(STANDARD.decode(credential).ok()?).ok()?;
-    let (id, secret) = pair.split_once(':')?;
-    Some((form_decoded(id)?, form_decoded(secret)?))
+fn client_pair(authorization: &str) -> Option<(String, String)> {
+    let (id, secret) = basic_pair(authorization)?;
+    Some((form_decoded(&id)?, form_decoded(&secret)?))
 }
 
 /// `None` if `text` holds what form encoding would have escaped: a real server would take it for
@@ -166,6 +164,8 @@ fn form_decoded(text: &str) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
+    use base64::engine::general_purpose::STANDARD;
+
     use super::*;
     use crate::algorithm::Algorithm;
     use crate::signing::SigningKey;

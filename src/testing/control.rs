@@ -1,14 +1,17 @@
 //! What a test does to an authorization server: clients, keys, tokens, trouble, questions.
 
-use http::{HeaderValue, Request};
+use std::sync::Arc;
+
+use http::{HeaderValue, Method, Request, Response};
 use serde_json::Value;
 
 use super::clients::Proof;
+use super::desk::Desk;
 use super::keys::{PublicKey, new_key, pem};
 use super::mint::TokenBuilder;
 use super::opaque::OpaqueBuilder;
 use super::server::AuthorizationServer;
-use super::site::Endpoint;
+use super::site::{Place, is_absolute};
 use super::trouble::Trouble;
 use crate::algorithm::Algorithm;
 
@@ -137,33 +140,112 @@ impl AuthorizationServer {
     }
 }
 
-/// Trouble, and what was asked.
+/// Endpoints of one's own.
 impl AuthorizationServer {
-    /// Puts an endpoint into trouble, until [`calm`](Self::calm) or another trouble.
+    /// Lets `handler` answer this method at this path, over the socket and in process, for an
+    /// issuer that speaks other calls than the standard ones. The path is whole and exact; the
+    /// issuer's own path is not put before it.
+    ///
+    /// The handler of before is replaced; at the path of an [`Endpoint`](super::Endpoint) the
+    /// standard answer is, for this method only. Outages and [`trouble`](Self::trouble) come first.
+    /// At a path with handlers the other methods are a 405.
+    ///
+    /// A handler that holds a clone of this server keeps it alive for ever; what it needs of it,
+    /// the [`Desk`] has.
     ///
     /// # Panics
     ///
-    /// If a status is not of 100 to 999, or a location cannot stand in an HTTP header.
+    /// If `path` is no absolute path without query.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use http::Method;
+    /// use portcullis::Fetch;
+    /// use portcullis::testing::{AuthorizationServer, json_answer, json_body};
+    /// use serde_json::json;
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() {
+    /// let issuer = AuthorizationServer::new();
+    /// issuer.answer_at(Method::POST, "/badge", |desk, request| {
+    ///     match json_body(request)["name"].as_str() {
+    ///         Some(name) => json_answer(201, json!({"badge": desk.token().subject(name).mint()})),
+    ///         None => json_answer(400, json!({"error": "who are you?"})),
+    ///     }
+    /// });
+    ///
+    /// let request = http::Request::post(issuer.url("/badge"));
+    /// let request = request.body(br#"{"name": "alice"}"#.to_vec()).unwrap();
+    /// let answer = issuer.fetcher().fetch(request, 4096).await.unwrap();
+    /// assert_eq!(answer.status(), 201);
+    /// assert_eq!(issuer.asked("/badge"), 1);
+    /// # }
+    /// ```
     #[track_caller]
-    pub fn trouble(&self, endpoint: Endpoint, trouble: Trouble) {
+    pub fn answer_at(
+        &self,
+        method: Method,
+        path: &str,
+        handler: impl Fn(&Desk<'_>, &Request<Vec<u8>>) -> Response<Vec<u8>> + Send + Sync + 'static,
+    ) {
+        assert!(
+            is_absolute(path),
+            "path is {path:?}, wanted an absolute path"
+        );
+        let handler = Arc::new(handler);
+        self.shared().state().handlers.put(method, path, handler);
+    }
+}
+
+/// Trouble, and what was asked. A place is an [`Endpoint`](super::Endpoint) or a path that
+/// [`answer_at`](Self::answer_at) was given.
+impl AuthorizationServer {
+    /// Puts a place into trouble, until [`calm`](Self::calm) or another trouble.
+    ///
+    /// # Panics
+    ///
+    /// If nobody answers there, a status is not of 100 to 999, or a location cannot stand in an
+    /// HTTP header.
+    #[track_caller]
+    pub fn trouble(&self, place: impl Into<Place>, trouble: Trouble) {
+        let place = self.shared().place(place.into());
         let prepared = trouble.prepare();
-        self.shared().state().troubles.insert(endpoint, prepared);
+        self.shared().state().troubles.insert(place, prepared);
     }
 
-    /// Ends an endpoint's trouble for the requests to come.
-    pub fn calm(&self, endpoint: Endpoint) {
-        self.shared().state().troubles.remove(&endpoint);
+    /// Ends a place's trouble for the requests to come.
+    ///
+    /// # Panics
+    ///
+    /// If nobody answers there.
+    #[track_caller]
+    pub fn calm(&self, place: impl Into<Place>) {
+        let place = self.shared().place(place.into());
+        self.shared().state().troubles.remove(&place);
     }
 
-    /// How many requests arrived at an endpoint, those in trouble included.
-    pub fn asked(&self, endpoint: Endpoint) -> usize {
+    /// How many requests arrived at a place, by whatever method, those in trouble included.
+    ///
+    /// # Panics
+    ///
+    /// If nobody answers there.
+    #[track_caller]
+    pub fn asked(&self, place: impl Into<Place>) -> usize {
+        let place = self.shared().place(place.into());
         let state = self.shared().state();
-        state.asked.get(&endpoint).copied().unwrap_or(0)
+        state.asked.get(&place).copied().unwrap_or(0)
     }
 
-    /// The last request that arrived at an endpoint, with the secrets it carried. Its URI is
-    /// absolute if it came in process, a mere path if it came over the socket.
-    pub fn last_request(&self, endpoint: Endpoint) -> Option<Request<Vec<u8>>> {
-        self.shared().state().last.get(&endpoint).cloned()
+    /// The last request that arrived at a place, with the secrets it carried. Its URI is absolute
+    /// if it came in process, a mere path if it came over the socket.
+    ///
+    /// # Panics
+    ///
+    /// If nobody answers there.
+    #[track_caller]
+    pub fn last_request(&self, place: impl Into<Place>) -> Option<Request<Vec<u8>>> {
+        let place = self.shared().place(place.into());
+        self.shared().state().last.get(&place).cloned()
     }
 }

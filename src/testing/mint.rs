@@ -352,6 +352,32 @@ mod tests {
         aws_lc_rs::hmac::verify(&key, message.as_bytes(), &segment(&hmac, 2)).unwrap();
     }
 
+    /// Token systems older than RFC 9068 sign headers and claims of their own.
+    #[test]
+    fn other_dialects_are_minted_to_the_letter() {
+        let secret = "a secret of thirty-two bytes or more";
+        let claims = json!({"sub": 1, "exp": 1_060, "session": {"mode": "job", "n": null}});
+        let token = server()
+            .token()
+            .hmac(Algorithm::HS256, secret)
+            .raw_payload(claims.to_string());
+        let bare = token.clone().without_header("typ").without_header("kid");
+        for (token, header) in [
+            (bare, r#"{"alg":"HS256"}"#),
+            (
+                token.raw_header(r#"{"typ":"JWT","alg":"HS256"}"#),
+                r#"{"typ":"JWT","alg":"HS256"}"#,
+            ),
+        ] {
+            let token = token.mint();
+            assert_eq!(segment(&token, 0), header.as_bytes());
+            assert_eq!(part(&token, 1), claims);
+            let (message, _) = token.rsplit_once('.').unwrap();
+            let key = hmac::Key::new(hmac::HMAC_SHA256, secret.as_bytes());
+            hmac::verify(&key, message.as_bytes(), &segment(&token, 2)).unwrap();
+        }
+    }
+
     #[test]
     fn debug_shows_no_secret() {
         let builder = server().token().hmac(Algorithm::HS256, "hush");

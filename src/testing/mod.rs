@@ -6,6 +6,9 @@
 //! [`AuthorizationServer::start`] listens on 127.0.0.1 for tests of the real HTTP client. Both
 //! answer with the same functions.
 //!
+//! A token system that issues in ways of its own gets
+//! [endpoints of its own](AuthorizationServer::answer_at).
+//!
 //! It is made for tests, so it panics with a sentence where it is used wrongly, and its secrets
 //! are compared in no constant time. Never put it into production.
 //!
@@ -46,12 +49,16 @@ mod claims;
 mod clients;
 mod clock;
 mod control;
+mod desk;
 mod endpoints;
+mod exchange;
 mod gate;
+mod grants;
 mod keys;
 mod listen;
 mod mint;
 mod opaque;
+mod refusal;
 mod server;
 mod site;
 mod state;
@@ -61,9 +68,11 @@ mod trouble;
 
 pub use builder::AuthorizationServerBuilder;
 pub use clock::ManualClock;
+pub use desk::Desk;
+pub use exchange::{basic_credentials, json_answer, json_body, parameters};
 pub use gate::access_token;
 pub use mint::TokenBuilder;
 pub use opaque::OpaqueBuilder;
 pub use server::AuthorizationServer;
-pub use site::Endpoint;
+pub use site::{Endpoint, Place};
 pub use trouble::Trouble;

@@ -8,7 +8,7 @@ use tokio::sync::Mutex;
 
 use super::builder::AuthorizationServerBuilder;
 use super::listen::{Listening, Port};
-use super::site::Endpoint;
+use super::site::{Endpoint, Place};
 use super::state::{InProcess, Shared};
 use crate::clock::Clock;
 use crate::fetch::Fetch;
@@ -111,9 +111,9 @@ impl AuthorizationServer {
         &self.shared().site.issuer
     }
 
-    /// The URL of an endpoint.
-    pub fn url(&self, endpoint: Endpoint) -> String {
-        self.shared().site.url(endpoint)
+    /// The URL of an endpoint or of any other path of this server.
+    pub fn url(&self, place: impl Into<Place>) -> String {
+        self.shared().site.url(place)
     }
 
     /// The URL of the key set.

@@ -30,6 +30,40 @@ impl Endpoint {
     ];
 }
 
+/// A place of an [`AuthorizationServer`](super::AuthorizationServer) where requests arrive: an
+/// [`Endpoint`], or a path of [`answer_at`](super::AuthorizationServer::answer_at). Methods that
+/// want one take either.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Place(Spot);
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+enum Spot {
+    Endpoint(Endpoint),
+    Path(String),
+}
+
+impl Place {
+    /// The path, if it is none of an endpoint.
+    pub(super) fn path(&self) -> Option<&str> {
+        match &self.0 {
+            Spot::Endpoint(_) => None,
+            Spot::Path(path) => Some(path),
+        }
+    }
+}
+
+impl From<Endpoint> for Place {
+    fn from(endpoint: Endpoint) -> Place {
+        Place(Spot::Endpoint(endpoint))
+    }
+}
+
+impl From<&str> for Place {
+    fn from(path: &str) -> Place {
+        Place(Spot::Path(path.to_owned()))
+    }
+}
+
 /// An issuer identifier, and the URLs that follow from it.
 pub(super) struct Site {
     pub(super) issuer: String,
@@ -50,8 +84,18 @@ impl Site {
         }
     }
 
-    pub(super) fn url(&self, endpoint: Endpoint) -> String {
-        format!("{}{}", self.origin, self.path_of(endpoint))
+    pub(super) fn url(&self, place: impl Into<Place>) -> String {
+        let path = match place.into().0 {
+            Spot::Endpoint(endpoint) => self.path_of(endpoint),
+            Spot::Path(path) => path,
+        };
+        format!("{}{path}", self.origin)
+    }
+
+    /// The place by its first name: a path with an endpoint at it is that endpoint.
+    pub(super) fn place(&self, place: Place) -> Place {
+        let endpoint = place.path().and_then(|path| self.endpoint_at(path));
+        endpoint.map_or(place, Place::from)
     }
 
     fn path_of(&self, endpoint: Endpoint) -> String {
@@ -78,6 +122,13 @@ impl Site {
         matches!(origin, (Some(scheme), Some(authority))
             if self.origin.eq_ignore_ascii_case(&format!("{scheme}://{authority}")))
     }
+}
+
+/// Whether this is an absolute path and nothing else.
+pub(super) fn is_absolute(path: &str) -> bool {
+    path.starts_with('/')
+        && !path.contains(['?', '#'])
+        && http::Uri::builder().path_and_query(path).build().is_ok()
 }
 
 #[cfg(test)]

@@ -4,13 +4,15 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use http::{HeaderValue, Request, Response};
+use serde_json::{Value, json};
 use tokio::sync::watch;
 
 use super::clients::Clients;
+use super::desk::Handlers;
 use super::endpoints;
 use super::keys::{Key, KeyRing};
 use super::opaque::Issued;
-use super::site::{Endpoint, Site};
+use super::site::{Place, Site};
 use super::trouble::{Prepared, collect};
 use crate::algorithm::Algorithm;
 use crate::clock::Clock;
@@ -35,9 +37,10 @@ pub(super) struct State {
     pub(super) clients: Clients,
     pub(super) tokens: HashMap<String, Issued>,
     pub(super) jwks_cache_control: Option<HeaderValue>,
-    pub(super) troubles: HashMap<Endpoint, Prepared>,
-    pub(super) asked: HashMap<Endpoint, usize>,
-    pub(super) last: HashMap<Endpoint, Request<Vec<u8>>>,
+    pub(super) handlers: Handlers,
+    pub(super) troubles: HashMap<Place, Prepared>,
+    pub(super) asked: HashMap<Place, usize>,
+    pub(super) last: HashMap<Place, Request<Vec<u8>>>,
 }
 
 impl Shared {
@@ -50,6 +53,29 @@ impl Shared {
     #[track_caller]
     pub(super) fn key(&self, algorithm: Algorithm) -> Key {
         self.state().keys.current(algorithm)
+    }
+
+    /// What introspection answers about an opaque token.
+    pub(super) fn introspected(&self, token: &str) -> Value {
+        let state = self.state();
+        let inactive = json!({"active": false});
+        let issued = state.tokens.get(token);
+        issued.map_or(inactive, |issued| issued.introspected(self.clock.now()))
+    }
+
+    /// The place a test means, once however it is spelled.
+    ///
+    /// # Panics
+    ///
+    /// If nobody answers there: a count of zero or a trouble would be about a slip of the pen.
+    #[track_caller]
+    pub(super) fn place(&self, place: Place) -> Place {
+        let place = self.site.place(place);
+        if let Some(path) = place.path() {
+            let known = self.state().handlers.has(path);
+            assert!(known, "nobody answers at {path:?}");
+        }
+        place
     }
 }
 

@@ -8,7 +8,8 @@ use serde_json::Value;
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
-use super::program::{PATIENCE, Program};
+use super::built::PATIENCE;
+use super::program::Program;
 
 /// An answer whose body has been read.
 pub struct Answer(Response<String>);

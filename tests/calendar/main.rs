@@ -8,6 +8,8 @@
 // clippy knows a test by its attribute, not the helpers beside it; and nobody imports a test.
 #![allow(clippy::unwrap_used, unreachable_pub)]
 
+#[path = "../built/mod.rs"]
+mod built;
 mod curl;
 mod events;
 mod options;

@@ -1,16 +1,13 @@
 //! The calendar as a program: started, listened to, stopped.
 
-use std::path::PathBuf;
 use std::process::{ExitStatus, Output, Stdio};
-use std::time::Duration;
 
 use tokio::io::{AsyncBufReadExt, AsyncRead, BufReader};
 use tokio::process::{Child, Command};
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 use tokio::time::timeout;
 
-/// Long enough for the slowest machine; nothing waits that long if all is well.
-pub const PATIENCE: Duration = Duration::from_secs(60);
+use super::built::{self, PATIENCE};
 
 /// A running calendar. It is killed when this is dropped.
 pub struct Program {
@@ -100,7 +97,7 @@ pub async fn run(options: &[&str], variables: &[(&str, &str)]) -> Output {
 }
 
 fn command(options: &[&str]) -> Command {
-    let mut command = Command::new(path());
+    let mut command = Command::new(built::path("calendar"));
     for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("CALENDAR_")) {
         command.env_remove(name);
     }
@@ -111,22 +108,6 @@ fn command(options: &[&str]) -> Command {
         .stderr(Stdio::piped())
         .kill_on_drop(true);
     command
-}
-
-/// Cargo builds the examples of a package before it runs the package's tests, and puts them beside
-/// those: `target/debug/deps/calendar-…` is this test, `target/debug/examples/calendar` the program.
-fn path() -> PathBuf {
-    let test = std::env::current_exe().expect("this test has a path");
-    let profile = test.parent().and_then(|deps| deps.parent()).unwrap();
-    let name = format!("calendar{}", std::env::consts::EXE_SUFFIX);
-    let path = profile.join("examples").join(name);
-    assert!(
-        path.exists(),
-        "{} is missing: run `cargo build --example calendar` first (in the same profile), or \
-         `cargo test` without `--test`, which builds it",
-        path.display()
-    );
-    path
 }
 
 /// The lines of a stream, which is read to its end whether anybody listens or not.
