@@ -80,3 +80,17 @@ pub fn accept_missing_audience(
 ) -> crate::IntrospectionVerifierBuilder {
     builder.let_audience_be_absent()
 }
+
+/// Begins a verifier that proves opaque tokens by asking `endpoint`, a UserInfo endpoint (OpenID
+/// Connect Core §5.3), for an issuer without introspection.
+///
+/// It proves that the token is alive and whose it is, and nothing else: not that it is meant for
+/// this server, not its scopes, not its end. Any token with the scope `openid` that any application
+/// of the same issuer was given passes. Admit it only where everybody with an account may come in.
+///
+/// Every opaque token that is sent here is forwarded to the endpoint, so send it only what looks like
+/// this issuer's, with [`ResourceServerBuilder::route`](crate::ResourceServerBuilder::route).
+#[cfg(feature = "introspection")]
+pub fn userinfo(endpoint: &str) -> crate::UserinfoVerifierBuilder {
+    crate::UserinfoVerifierBuilder::new(endpoint)
+}

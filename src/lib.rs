@@ -211,6 +211,8 @@ mod jwt;
 mod kind;
 mod middleware;
 mod principal;
+#[cfg(feature = "profiles")]
+pub mod profile;
 mod requirement;
 mod role_tree;
 mod route;
@@ -247,7 +249,8 @@ pub use hierarchy::ScopeHierarchy;
 #[cfg(feature = "introspection")]
 pub use introspection::{
     ClientAuth, IntrospectionVerifier, IntrospectionVerifierBuilder, Lookup, LookupFn,
-    LookupVerifier, LookupVerifierBuilder, Unavailable,
+    LookupVerifier, LookupVerifierBuilder, StaticTokens, Unavailable, UserinfoVerifier,
+    UserinfoVerifierBuilder,
 };
 #[cfg(feature = "jwt")]
 pub use jwks::{RemoteJwks, RemoteJwksBuilder, StaticJwks};

@@ -20,7 +20,14 @@ use tokio::process::Command;
 use tokio::time::timeout;
 
 /// The examples that are stories; none takes an argument.
-const STORIES: [&str; 1] = ["issuing"];
+const STORIES: [&str; 6] = [
+    "auth0",
+    "embloy",
+    "issuing",
+    "oclc",
+    "respoke",
+    "rocket_lawyer",
+];
 
 #[tokio::test]
 async fn every_story_ends_well_and_shows_no_token() {

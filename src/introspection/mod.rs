@@ -1,9 +1,14 @@
-//! Opaque tokens: asked of the issuer (RFC 7662), or of a store of your own.
+//! Opaque tokens: asked of the issuer (RFC 7662, or who their user is), of a store of your own, or
+//! known from the start.
 
 mod client_auth;
+mod known;
 mod lookup;
+mod userinfo;
 mod verifier;
 
 pub use client_auth::ClientAuth;
+pub use known::StaticTokens;
 pub use lookup::{Lookup, LookupFn, LookupVerifier, LookupVerifierBuilder, Unavailable};
+pub use userinfo::{UserinfoVerifier, UserinfoVerifierBuilder};
 pub use verifier::{IntrospectionVerifier, IntrospectionVerifierBuilder};

@@ -235,6 +235,20 @@ impl Verifier for IntrospectionVerifier {
     }
 }
 
+/// The failure of an endpoint that did not answer 200, with the wait it asks for.
+pub(super) fn failed(
+    response: &Response<Vec<u8>>,
+    unavailable: impl Fn(&dyn fmt::Display) -> Error,
+) -> Error {
+    let status = response.status().as_u16();
+    let error = unavailable(&format!("status is {status}, wanted 200"));
+    let wait = response.headers().get(RETRY_AFTER);
+    match wait.and_then(|value| value.to_str().ok()?.parse().ok()) {
+        Some(seconds) => error.with_retry_after(Duration::from_secs(seconds)),
+        None => error,
+    }
+}
+
 fn unavailable(why: &dyn fmt::Display) -> Error {
     Error::unavailable(
         Duration::from_secs(5),
@@ -246,16 +260,7 @@ fn unavailable(why: &dyn fmt::Display) -> Error {
 /// about *our* credentials, its 400 may mean that it does not introspect such tokens.
 fn read(response: Response<Vec<u8>>) -> Result<ClaimSet, Error> {
     if response.status() != StatusCode::OK {
-        let error = unavailable(&format!(
-            "status is {}, wanted 200",
-            response.status().as_u16()
-        ));
-        let wait = response.headers().get(RETRY_AFTER);
-        let seconds = wait.and_then(|value| value.to_str().ok()?.parse().ok());
-        return Err(match seconds {
-            Some(seconds) => error.with_retry_after(Duration::from_secs(seconds)),
-            None => error,
-        });
+        return Err(failed(&response, unavailable));
     }
     let text =
         String::from_utf8(response.into_body()).map_err(|_| unavailable(&"answer is no UTF-8"))?;

@@ -1,0 +1,1 @@
+//! Auth0: JWTs in two dialects, scopes and permissions apart, organisations, machines and agents.

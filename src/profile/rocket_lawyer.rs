@@ -1,0 +1,1 @@
+//! Rocket Lawyer: general, service and scoped access tokens, told apart by `aud` and `srv`.

@@ -1,0 +1,1 @@
+//! Embloy, statements EM-1 to EM-19.

@@ -1,0 +1,1 @@
+//! OCLC, statements OC-1 to OC-16.

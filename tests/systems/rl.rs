@@ -1,0 +1,1 @@
+//! Rocket Lawyer, statements RL-1 to RL-16.

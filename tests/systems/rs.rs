@@ -1,0 +1,1 @@
+//! Respoke, statements RS-1 to RS-18.
