@@ -144,6 +144,19 @@
 //! # }
 //! ```
 //!
+//! Where the policy is that a claim equals a part of the path, the query or the host, a
+//! [`ResourceGuard`] says so without a type, as a function or as a layer:
+//!
+//! ```
+//! use portcullis::ResourceGuard;
+//!
+//! let guard = ResourceGuard::path("/tenants/{tenant}/{*rest}")
+//!     .param_is("tenant", ["/tenant"])
+//!     .build()?;
+//! let layer = guard.layer(); // inside of `server.layer()`
+//! # Ok::<(), portcullis::ConfigError>(())
+//! ```
+//!
 //! # Refusals in your own shape
 //!
 //! The default body is a problem document (RFC 9457). A [`Renderer`] changes body, headers or
@@ -172,7 +185,7 @@
 //! - **Revocation** of an opaque token is seen within 30 seconds, or at once after
 //!   [`ResourceServer::forget`].
 //! - **Order of layers.** tower-http's `CorsLayer` outside, then [`ResourceServer::layer`], then
-//!   [`RequireScopeLayer`], then the handler. With `Router::layer` the layer added last is the
+//!   [`RequireScopeLayer`] and [`ResourceGuardLayer`], then the handler. With `Router::layer` the layer added last is the
 //!   outermost. Where gates are nested, the one nearest to the handler decides and words.
 #![forbid(unsafe_code)]
 #![cfg_attr(docsrs, feature(doc_cfg))]
@@ -199,6 +212,7 @@ mod fetch;
 mod fetch_default;
 #[cfg(all(feature = "reqwest", any(feature = "jwt", feature = "introspection")))]
 mod fetch_reqwest;
+mod guard;
 mod hierarchy;
 #[cfg(feature = "introspection")]
 mod introspection;
@@ -245,6 +259,7 @@ pub use extract::{
     Token,
 };
 pub use fetch::{Fetch, FetchError};
+pub use guard::{ResourceGuard, ResourceGuardBuilder};
 pub use hierarchy::ScopeHierarchy;
 #[cfg(feature = "introspection")]
 pub use introspection::{
@@ -258,7 +273,7 @@ pub use jwks::{RemoteJwks, RemoteJwksBuilder, StaticJwks};
 pub use jwt::{ByIssuer, JwtVerifier, JwtVerifierBuilder, Keys};
 pub use kind::{Kind, KindError, Kinds, TokenKind};
 pub use middleware::{
-    Authenticate, AuthenticateLayer, RequireScopeFuture, RequireScopeLayer, RequireScopeService,
+    Authenticate, AuthenticateLayer, Guarded, GuardedFuture, RequireScopeLayer, ResourceGuardLayer,
     ResponseFuture,
 };
 pub use principal::{Principal, PrincipalType};

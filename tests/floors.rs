@@ -36,6 +36,7 @@ const FLOORS: [&[&str]; 13] = [
     &["kind", "route"],
     &["error", "requirement", "verified"],
     &["token", "rules", "challenge"],
+    &["guard"],
     &["verify", "fetch", "signing"],
     &["fetch_reqwest", "verdict"],
     &["fetch_default"],

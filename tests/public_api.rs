@@ -425,7 +425,10 @@ mod bounds {
         handle::<AuthenticateLayer>();
         handle::<Authenticate<axum::Router>>();
         handle::<RequireScopeLayer<Read>>();
-        handle::<RequireScopeService<axum::Router, Read>>();
+        handle::<Guarded<axum::Router, RequireScopeLayer<Read>>>();
+        handle::<ResourceGuard>();
+        handle::<ResourceGuardLayer>();
+        handle::<Guarded<axum::Router, ResourceGuardLayer>>();
         handle::<AccessToken>();
         handle::<ClaimSet>();
         handle::<LookupAnswer>();
@@ -448,6 +451,7 @@ mod bounds {
         handle::<ManualClock>();
 
         shared::<ResourceServerBuilder>();
+        shared::<ResourceGuardBuilder>();
         shared::<JwtVerifier>();
         shared::<JwtVerifierBuilder>();
         shared::<Keys>();
@@ -525,7 +529,12 @@ mod bounds {
         let app = axum::Router::<()>::new();
         let mut service = server.layer().layer(app.clone());
         sends(service.call(Request::from_parts(parts, body)));
-        let mut service = RequireScopeLayer::<Read>::new().layer(app);
+        let mut service = RequireScopeLayer::<Read>::new().layer(app.clone());
+        sends(service.call(Request::new(Body::empty())));
+        let guard = ResourceGuard::anywhere()
+            .claim_is("/tenant", "acme")
+            .build();
+        let mut service = guard.unwrap().layer().layer(app);
         sends(service.call(Request::new(Body::empty())));
     }
 

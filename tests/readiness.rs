@@ -19,7 +19,10 @@ use tower::{Layer, Service, ServiceBuilder, ServiceExt};
 
 const AUDIENCE: &str = "https://api.example.com/";
 
-scopes! { Read = "read:events"; }
+scopes! {
+    Read = "read:events";
+    Write = "write:events";
+}
 
 /// Panics when it is called unready. Readiness belongs to one instance: clones have none.
 #[derive(Default)]
@@ -129,6 +132,12 @@ fn request(token: Option<&str>) -> Request<Body> {
     request.body(Body::empty()).unwrap()
 }
 
+/// A guard that lets tokens of this scope pass, so that one token passes one and not another.
+fn guard(scope: &str) -> ResourceGuard {
+    let guard = ResourceGuard::path("/").claim_is("/scope", scope);
+    guard.build().unwrap()
+}
+
 /// Whether `service` is ready, without waiting for it.
 fn is_ready<S: Service<Request<Body>>>(service: &mut S) -> bool {
     let mut context = Context::from_waker(Waker::noop());
@@ -190,6 +199,7 @@ async fn nobody_is_called_unready_behind_all_layers() {
     let service = ServiceBuilder::new()
         .layer(scene.server.layer())
         .layer(RequireScopeLayer::<Read>::new())
+        .layer(guard("read:events").layer())
         .layer(scene.server.optional_layer())
         .service(scene.strict());
     all_orders(&scene, service).await;
@@ -258,6 +268,38 @@ async fn a_refusal_gives_the_permit_back() {
     drop(gate);
     let passed = refused.oneshot(scene.good());
     assert_eq!(passed.await.unwrap().status(), 200);
+}
+
+/// Layers inside of the gate refuse what the gate let in; with no gate around them, everything.
+#[tokio::test]
+async fn a_refusal_further_inside_gives_the_permit_back() {
+    async fn refuses<L>(scene: &Scene, layer: L, gated: bool)
+    where
+        L: Layer<ConcurrencyLimit<Strict>>,
+        L::Service: Service<Request<Body>, Response = Response<Body>, Error = Infallible> + Clone,
+    {
+        let mut service = layer.layer(ConcurrencyLimit::new(scene.strict(), 1));
+        let mut other = service.clone();
+        for _ in 0..2 {
+            assert!(is_ready(&mut service));
+            assert!(!is_ready(&mut other));
+            let (mut parts, body) = scene.good().into_parts();
+            if gated {
+                scene.server.authenticate(&mut parts).await.unwrap();
+            }
+            let future = service.call(Request::from_parts(parts, body));
+            assert!(is_ready(&mut other), "a refusal holds no permit");
+            other = other.clone();
+            let wanted = if gated { 403 } else { 500 };
+            assert_eq!(future.await.unwrap().status(), wanted);
+        }
+        assert_eq!(scene.calls(), 0);
+    }
+    let scene = Scene::new().await;
+    for gated in [true, false] {
+        refuses(&scene, RequireScopeLayer::<Write>::new(), gated).await;
+        refuses(&scene, guard("write:events").layer(), gated).await;
+    }
 }
 
 #[tokio::test]

@@ -733,13 +733,35 @@ async fn layers_services_and_futures_print_no_token() {
         }
         page.debug(&service);
     }
+    let mut parts = requests(&tokens[0]).remove(0);
+    let token = scene.server.authenticate(&mut parts).await.unwrap();
     let layer = RequireScopeLayer::<Read>::new();
     page.debug(&layer);
-    let mut service = layer.layer(inner);
+    let mut service = layer.layer(inner.clone());
     page.debug(&service);
-    let mut parts = requests(&tokens[0]).remove(0);
-    scene.server.authenticate(&mut parts).await.unwrap();
-    page.debug(&service.call(Request::from_parts(parts, Body::empty())));
+    page.debug(&service.call(Request::from_parts(parts.clone(), Body::empty())));
+
+    // A guard that passes, and one that refuses in every way it has.
+    for claim in ["/sub", "/iss", "/nowhere", "/exp", "/aud/0"] {
+        let builder = ResourceGuard::path("/events/{id}")
+            .param_is("id", [claim])
+            .query_is("access_token", ["/sub"])
+            .subdomain_is("example.org", ["/sub"])
+            .claim_is("/client_id", "web");
+        page.debug(&builder);
+        let guard = builder.build().unwrap();
+        page.debug(&guard);
+        page.error(&guard.check(&parts, token.as_ref().unwrap()).unwrap_err());
+        let layer = guard.layer();
+        page.debug(&layer);
+        let mut service = layer.layer(inner.clone());
+        page.debug(&service);
+        let request = Request::from_parts(parts.clone(), Body::empty());
+        let mut future = service.call(request);
+        page.debug(&future);
+        let _ = futures_poll(&mut future).await;
+        page.debug(&future);
+    }
     scene.hush("a layer, a service or a future", &page);
 }
 

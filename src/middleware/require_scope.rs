@@ -1,17 +1,12 @@
 //! Scopes around a route.
 
 use std::fmt;
-use std::future::Future;
 use std::marker::PhantomData;
-use std::pin::Pin;
-use std::task::{Context, Poll};
 
-use http::{Request, Response};
-use pin_project_lite::pin_project;
+use http::request::Parts;
 use tower_layer::Layer;
-use tower_service::Service;
 
-use crate::challenge::unworded;
+use super::guarded::{Demand, Guarded};
 use crate::error::Error;
 use crate::requirement::Requirement;
 use crate::token::Presence;
@@ -68,122 +63,23 @@ impl<R> fmt::Debug for RequireScopeLayer<R> {
 }
 
 impl<S, R> Layer<S> for RequireScopeLayer<R> {
-    type Service = RequireScope<S, R>;
+    type Service = Guarded<S, RequireScopeLayer<R>>;
 
-    fn layer(&self, inner: S) -> RequireScope<S, R> {
-        RequireScope {
-            inner,
-            requirement: PhantomData,
-        }
+    fn layer(&self, inner: S) -> Guarded<S, RequireScopeLayer<R>> {
+        Guarded::new(inner, self.clone())
     }
 }
 
-/// A service whose requests must meet `R`; made by [`RequireScopeLayer`].
-pub struct RequireScope<S, R> {
-    inner: S,
-    requirement: PhantomData<fn() -> R>,
-}
-
-impl<S: Clone, R> Clone for RequireScope<S, R> {
-    fn clone(&self) -> RequireScope<S, R> {
-        RequireScope {
-            inner: self.inner.clone(),
-            requirement: PhantomData,
-        }
-    }
-}
-
-impl<S: fmt::Debug, R> fmt::Debug for RequireScope<S, R> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("RequireScope")
-            .field("inner", &self.inner)
-            .finish_non_exhaustive()
-    }
-}
-
-impl<S, R, B, T> Service<Request<B>> for RequireScope<S, R>
-where
-    S: Service<Request<B>, Response = Response<T>> + Clone,
-    R: Requirement,
-    T: From<String>,
-{
-    type Response = Response<T>;
-    type Error = S::Error;
-    type Future = RequireScopeFuture<S::Future>;
-
-    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
-        self.inner.poll_ready(cx)
-    }
-
-    fn call(&mut self, mut request: Request<B>) -> RequireScopeFuture<S::Future> {
-        match demand::<R>(request.extensions_mut()) {
-            Ok(()) => RequireScopeFuture {
-                progress: Progress::Inner {
-                    future: self.inner.call(request),
-                },
-            },
-            Err(error) => {
-                // What `poll_ready` reserved is not used: give it back.
-                let clone = self.inner.clone();
-                drop(std::mem::replace(&mut self.inner, clone));
-                RequireScopeFuture {
-                    progress: Progress::Refused { error },
-                }
-            }
-        }
-    }
-}
-
-fn demand<R: Requirement>(extensions: &mut http::Extensions) -> Result<(), Error> {
-    let outcome =
-        Presence::demand(extensions, "RequireScopeLayer").and_then(|token| token.require::<R>());
-    let Some(presence) = extensions.get_mut::<Presence>() else {
-        return outcome;
-    };
-    outcome.map_err(|error| error.with_more_scopes(&presence.outer_scopes))?;
-    R::name_scopes(&mut presence.outer_scopes);
-    Ok(())
-}
-
-pin_project! {
-    /// The future of a service behind [`RequireScopeLayer`].
-    pub struct RequireScopeFuture<F> {
-        #[pin]
-        progress: Progress<F>,
-    }
-}
-
-pin_project! {
-    #[project = Projection]
-    enum Progress<F> {
-        Inner {
-            #[pin]
-            future: F,
-        },
-        Refused {
-            error: Error,
-        },
-    }
-}
-
-impl<F, T, E> Future for RequireScopeFuture<F>
-where
-    F: Future<Output = Result<Response<T>, E>>,
-    T: From<String>,
-{
-    type Output = Result<Response<T>, E>;
-
-    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        match self.project().progress.project() {
-            Projection::Inner { future } => future.poll(cx),
-            // The gate outside words it anew; without a gate this is the answer.
-            Projection::Refused { error } => Poll::Ready(Ok(unworded(error).map(T::from))),
-        }
-    }
-}
-
-impl<F> fmt::Debug for RequireScopeFuture<F> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("RequireScopeFuture").finish_non_exhaustive()
+impl<R: Requirement> Demand for RequireScopeLayer<R> {
+    fn check(&self, parts: &mut Parts) -> Result<(), Error> {
+        let extensions = &mut parts.extensions;
+        let outcome = Presence::demand(extensions, "RequireScopeLayer")
+            .and_then(|token| token.require::<R>());
+        let Some(presence) = extensions.get_mut::<Presence>() else {
+            return outcome;
+        };
+        outcome.map_err(|error| error.with_more_scopes(&presence.outer_scopes))?;
+        R::name_scopes(&mut presence.outer_scopes);
+        Ok(())
     }
 }
