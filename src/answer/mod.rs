@@ -5,7 +5,6 @@ mod error;
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
-use std::collections::btree_map::Entry;
 use std::fmt;
 
 use serde::Serialize;
@@ -61,18 +60,8 @@ pub use self::error::AnswerError;
 /// ```
 #[derive(Clone)]
 pub struct LookupAnswer {
-    /// By the [`key`] of the name.
-    fields: BTreeMap<String, Field>,
-}
-
-#[derive(Clone)]
-struct Field {
-    /// The name as the answer spells it.
-    spelling: String,
-    /// Neither null nor an empty string.
-    value: Value,
-    /// The spelling of a second member that says something else.
-    rival: Option<String>,
+    /// By the [`key`] of the name: each spelling of it, and what that says.
+    fields: BTreeMap<String, Vec<(String, Value)>>,
 }
 
 /// What names are compared by.
@@ -91,25 +80,10 @@ impl LookupAnswer {
     pub fn parse(json: &str) -> Result<LookupAnswer, AnswerError> {
         json::members(json, |_, _| {})?;
         let members: Map<String, Value> = serde_json::from_str(json).map_err(JsonError::from)?;
-        let mut fields = BTreeMap::<String, Field>::new();
+        let mut fields = BTreeMap::<String, Vec<(String, Value)>>::new();
         for (spelling, value) in members {
-            if value.is_null() || value == "" {
-                continue;
-            }
-            match fields.entry(key(&spelling)) {
-                Entry::Vacant(free) => {
-                    free.insert(Field {
-                        spelling,
-                        value,
-                        rival: None,
-                    });
-                }
-                Entry::Occupied(mut taken) => {
-                    if taken.get().value != value {
-                        taken.get_mut().rival = Some(spelling);
-                    }
-                }
-            }
+            let field = fields.entry(key(&spelling)).or_default();
+            field.push((spelling, value));
         }
         Ok(LookupAnswer { fields })
     }
@@ -131,13 +105,34 @@ impl LookupAnswer {
     ///
     /// [`AnswerError`] if two members read as `name` and differ.
     pub fn value(&self, name: &str) -> Result<Option<&Value>, AnswerError> {
-        let Some(field) = self.fields.get(&key(name)) else {
+        let members = self.fields.get(&key(name)).into_iter().flatten();
+        let mut said = members.filter(|(_, value)| !value.is_null() && value != "");
+        let Some((spelling, value)) = said.next() else {
             return Ok(None);
         };
-        match &field.rival {
-            None => Ok(Some(&field.value)),
-            Some(rival) => Err(AnswerError::differ(name, [&field.spelling, rival])),
+        match said.find(|(_, other)| other != value) {
+            None => Ok(Some(value)),
+            Some((rival, _)) => Err(AnswerError::differ(name, [spelling, rival])),
         }
+    }
+
+    /// Everything the answer says of the field `name`, in whatever spelling, `null` and `""` too:
+    /// for a field in which two that differ, or nothing at all, say something about the token.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use portcullis::LookupAnswer;
+    ///
+    /// let answer = LookupAnswer::parse(r#"{"tenantId":"t-1","tenant_id":"t-2","scope":""}"#)?;
+    /// assert!(answer.text("tenant_id").is_err());
+    /// assert!(answer.each("tenant_id").eq(["t-1", "t-2"]));
+    /// assert!(answer.each("scope").eq([""]));
+    /// # Ok::<(), portcullis::AnswerError>(())
+    /// ```
+    pub fn each(&self, name: &str) -> impl Iterator<Item = &Value> + use<'_> {
+        let members = self.fields.get(&key(name)).into_iter().flatten();
+        members.map(|(_, value)| value)
     }
 
     /// The field `name`, a string.
@@ -340,7 +335,7 @@ impl Seconds {
 impl fmt::Debug for LookupAnswer {
     /// Prints which fields there are, not what they say: one of them may be the token.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let names = self.fields.values().map(|field| &field.spelling);
+        let names = self.fields.values().flatten().map(|(name, _)| name);
         f.write_str("LookupAnswer")?;
         f.debug_list().entries(names).finish()
     }
