@@ -286,4 +286,4 @@ pub use scope::{Scope, ScopeError, Scopes};
 pub use server::{Check, CredentialSlot, ResourceServer, ResourceServerBuilder};
 pub use token::{AccessToken, FromToken, Permits, Policy};
 pub use verified::Verified;
-pub use verify::{Moment, Refuse, VerdictLifetime, Verifier};
+pub use verify::{Moment, Refuse, Reworded, VerdictLifetime, Verifier};

@@ -47,6 +47,8 @@ pub struct Verified {
     issuer: Option<Box<str>>,
     leeway: Duration,
     lease: Option<Lease>,
+    /// The end of the claims that were proven, if they have been put into other words.
+    latest: UnixTime,
     /// The kind whose own verifier proved it.
     kind: Option<Arc<Kind>>,
 }
@@ -62,6 +64,7 @@ impl Verified {
             issuer: None,
             leeway: Duration::ZERO,
             lease: None,
+            latest: UnixTime::MAX,
             kind: None,
         }
     }
@@ -96,6 +99,17 @@ impl Verified {
     pub(crate) fn of_kind(mut self, kind: Arc<Kind>) -> Verified {
         self.kind = Some(kind);
         self
+    }
+
+    /// The same proof, with the claims in other words. They cannot make it last longer.
+    pub(crate) fn reworded(self, claims: ClaimSet) -> Verified {
+        Verified {
+            scopes: claims.scopes(),
+            permissions: claims.permissions(),
+            latest: self.ends(),
+            claims,
+            ..self
+        }
     }
 
     pub(crate) fn kind(&self) -> Option<&Arc<Kind>> {
@@ -135,9 +149,8 @@ impl Verified {
 
     /// From when on the token is no longer good.
     pub(crate) fn ends(&self) -> UnixTime {
-        self.claims
-            .expires_at()
-            .map_or(UnixTime::MAX, |exp| exp + self.leeway)
+        let exp = self.claims.expires_at();
+        exp.map_or(self.latest, |exp| self.latest.min(exp + self.leeway))
     }
 }
 
@@ -154,5 +167,27 @@ mod tests {
         assert!(lease.holds(UnixTime::from_secs(10)));
         lease.withdraw();
         assert!(!lease.holds(UnixTime::EPOCH));
+    }
+    #[test]
+    fn other_words_change_what_is_granted_but_not_how_long() {
+        let claims = |json: &str| ClaimSet::parse(json).unwrap();
+        let verified = || {
+            Verified::new(claims(r#"{"exp":100,"scope":"a b","iss":"i"}"#))
+                .with_typ("JWT")
+                .with_leeway(Duration::from_secs(5))
+                .leased(Lease::until(UnixTime::from_secs(50)))
+        };
+        for (json, ends) in [
+            (r#"{"exp":100,"scope":"a"}"#, 105),
+            (r#"{"exp":99,"scope":"a"}"#, 104),
+            (r#"{"exp":1000,"scope":"a"}"#, 105),
+            (r#"{"scope":"a"}"#, 105),
+        ] {
+            let reworded = verified().reworded(claims(json));
+            assert_eq!(reworded.ends(), UnixTime::from_secs(ends), "{json}");
+            assert_eq!(reworded.scopes().to_string(), "a");
+            assert_eq!((reworded.typ(), reworded.issuer()), (Some("JWT"), None));
+            assert!(!reworded.is_trusted(UnixTime::from_secs(50)));
+        }
     }
 }

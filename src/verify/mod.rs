@@ -1,5 +1,7 @@
 //! What it means to prove a credential: the trait, and its erased twin behind the door.
 
+mod reworded;
+
 use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,6 +10,8 @@ use crate::clock::{BoxFuture, Clock, UnixTime};
 use crate::credential::Credential;
 use crate::error::Error;
 use crate::verified::Verified;
+
+pub use self::reworded::Reworded;
 
 /// Proves credentials.
 ///
