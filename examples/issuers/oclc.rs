@@ -1,0 +1,245 @@
+//! The issuing side of OCLC: access tokens for a WSKey from `/token`, authorization codes from
+//! `/auth/{institution}`, and the store in which a web service looks tokens up.
+#![allow(dead_code, unreachable_pub)] // No user needs all of it, and nobody imports an example.
+
+use std::collections::BTreeMap;
+
+use hyper::{Method, Request, Response};
+use jiff::Timestamp;
+use portcullis::profile::oclc;
+use portcullis::testing::{
+    AuthorizationServer, Desk, basic_credentials, json_answer, json_body, parameters,
+};
+use portcullis::{ClaimSet, Fetch, Lookup, Unavailable};
+use serde_json::{Value, json};
+
+/// A key to web services. It may be for several institutions, each with services of its own.
+pub struct Wskey {
+    pub key: &'static str,
+    pub secret: &'static str,
+    pub institutions: &'static [(&'static str, &'static [&'static str])],
+}
+
+/// Whoever logs in at an institution. The login page is left out: `login` in the query stands for it.
+pub struct Patron {
+    pub login: &'static str,
+    pub principal_id: &'static str,
+    pub principal_idns: &'static str,
+    pub institution: &'static str,
+    /// The scopes this user may and will give.
+    pub grants: &'static [&'static str],
+}
+
+/// How long an access token lives, in seconds.
+pub const LIFETIME: i64 = 1199;
+/// How long a refresh token lives, in seconds.
+pub const REFRESH_LIFETIME: i64 = 604_799;
+
+/// How long an authorization code lives, in seconds.
+pub const CODE_LIFETIME: i64 = 300;
+
+/// Where web services look tokens up.
+pub const STORE: &str = "/store/token";
+
+/// Lets the issuer serve this key and this user.
+pub fn open(issuer: &AuthorizationServer, key: &'static Wskey, patron: &'static Patron) {
+    issuer.answer_at(Method::POST, "/token", move |desk, request| {
+        key.token(desk, request).unwrap_or_else(|refusal| refusal)
+    });
+    let auth = format!("/auth/{}", patron.institution);
+    issuer.answer_at(Method::GET, &auth, move |desk, request| {
+        key.code(patron, desk, &parameters(request))
+            .unwrap_or_else(|refusal| refusal)
+    });
+    issuer.answer_at(Method::POST, STORE, |desk, request| {
+        json_answer(200, desk.introspect(text(&json_body(request)["token"])))
+    });
+}
+
+/// What a token stands for; the store's row, in the spelling of the older documents.
+fn row(scopes: &str, context: &str, patron: Option<&Value>) -> Value {
+    let [id, namespace, institution] = ["id", "namespace", "institution"]
+        .map(|name| patron.map_or("", |patron| text(&patron[name])));
+    json!({
+        "token_type": "bearer",
+        "principalID": id,
+        "principalIDNS": namespace,
+        "authenticatingInstitutionId": if patron.is_some() { institution } else { context },
+        "contextInstitutionId": context,
+        "scopes": scopes,
+    })
+}
+
+type Refused = Response<Vec<u8>>;
+
+impl Wskey {
+    /// `POST /token?grant_type=…`, HTTP Basic with key and secret, an empty body.
+    fn token(&self, desk: &Desk<'_>, request: &Request<Vec<u8>>) -> Result<Refused, Refused> {
+        let (key, secret) = basic_credentials(request).unwrap_or_default();
+        if (key.as_str(), secret.as_str()) != (self.key, self.secret) {
+            let code = json!({"type": "http", "value": "401"});
+            let message = format!("WSKey {key} is invalid");
+            return Err(json_answer(401, json!({"code": code, "message": message})));
+        }
+        let asked = parameters(request);
+        let row = match asked.get("grant_type").map(String::as_str) {
+            Some("client_credentials") => {
+                let (context, scopes) = self.granted(&asked, None)?;
+                row(&scopes, &context, None)
+            }
+            Some("authorization_code") => handed_in(desk, &asked, "code", "auth_")?,
+            Some("refresh_token") => handed_in(desk, &asked, "refresh_token", "rt_")?,
+            _ => return Err(forbidden("unauthorized_client")),
+        };
+        Ok(json_answer(200, issued(desk, row)))
+    }
+
+    /// `GET /auth/{institution}?response_type=code&client_id=…&redirect_uri=…&scope=…`.
+    fn code(
+        &self,
+        patron: &Patron,
+        desk: &Desk<'_>,
+        asked: &BTreeMap<String, String>,
+    ) -> Result<Refused, Refused> {
+        let is = |name: &str, wanted: &str| asked.get(name).is_some_and(|found| found == wanted);
+        if !is("client_id", self.key) || !is("response_type", "code") {
+            return Err(forbidden("unauthorized_client"));
+        }
+        if !is("login", patron.login) {
+            return Err(forbidden("nobody of that name"));
+        }
+        let (context, scopes) = self.granted(asked, Some(patron))?;
+        let user = json!({
+            "id": patron.principal_id,
+            "namespace": patron.principal_idns,
+            "institution": patron.institution,
+        });
+        let row = row(&scopes, &context, Some(&user));
+        let code = kept(desk, "auth_", row, CODE_LIFETIME);
+        let redirect = asked.get("redirect_uri").map_or("", String::as_str);
+        let answer = Response::builder().status(302);
+        let answer = answer.header("location", format!("{redirect}?code={code}"));
+        Ok(answer.body(Vec::new()).unwrap_or_default())
+    }
+
+    /// The context institution that is asked for, and those of the scopes that are granted there. A
+    /// scope the key has nowhere refuses the request; one it lacks there is left out, and so is what
+    /// the user does not give.
+    fn granted(
+        &self,
+        asked: &BTreeMap<String, String>,
+        patron: Option<&Patron>,
+    ) -> Result<(String, String), Refused> {
+        let asked = asked.get("scope").map_or("", String::as_str);
+        let context = asked
+            .split(' ')
+            .find_map(|word| word.strip_prefix("context:"));
+        let context = context.unwrap_or(self.institutions[0].0);
+        let here = self.institutions.iter().find(|(id, _)| *id == context);
+        let (_, services) = here.ok_or_else(|| forbidden("unauthorized_client"))?;
+        let is_special = |word: &str| word == "refresh_token" || word.starts_with("context:");
+        let on_key = |word: &str| self.institutions.iter().any(|(_, all)| all.contains(&word));
+        if let Some(word) = asked
+            .split(' ')
+            .find(|word| !is_special(word) && !on_key(word))
+        {
+            return Err(forbidden(&format!("Invalid scope(s): {word} [Not on key]")));
+        }
+        let given = |word: &&str| {
+            let by_patron = patron.is_none_or(|patron| patron.grants.contains(word));
+            is_special(word) || (services.contains(word) && by_patron)
+        };
+        let granted: Vec<&str> = asked.split(' ').filter(given).collect();
+        Ok((context.to_owned(), granted.join(" ")))
+    }
+}
+
+/// A code or refresh token for this row.
+fn kept(desk: &Desk<'_>, prefix: &str, mut row: Value, lifetime: i64) -> String {
+    row["until"] = json!(desk.now().as_secs() + lifetime);
+    desk.opaque().prefix(prefix).response(row).mint()
+}
+
+/// The row behind a code or refresh token, which is good once.
+fn handed_in(
+    desk: &Desk<'_>,
+    asked: &BTreeMap<String, String>,
+    name: &str,
+    prefix: &str,
+) -> Result<Value, Refused> {
+    let token = asked.get(name).filter(|token| token.starts_with(prefix));
+    let row = token.map(|token| (desk.introspect(token), desk.revoke(token)));
+    let now = desk.now().as_secs();
+    match row {
+        Some((row, true)) if row["until"].as_i64().is_some_and(|until| now < until) => Ok(row),
+        _ => Err(forbidden("invalid_grant")),
+    }
+}
+
+/// The answer of `/token`, spelled as it is today.
+fn issued(desk: &Desk<'_>, mut row: Value) -> Value {
+    let expires_at = |lifetime: i64| {
+        let expires = Timestamp::from_second(desk.now().as_secs() + lifetime).unwrap_or_default();
+        expires.strftime("%Y-%m-%d %H:%M:%SZ").to_string()
+    };
+    let mut answer = json!({
+        "authenticating_institution_id": row["authenticatingInstitutionId"],
+        "context_institution_id": row["contextInstitutionId"],
+        "principalID": row["principalID"],
+        "principalIDNS": row["principalIDNS"],
+        "scope": row["scopes"],
+        "scopes": row["scopes"],
+        "token_type": "bearer",
+        "expires_in": LIFETIME,
+        "expires_at": expires_at(LIFETIME),
+    });
+    if text(&row["scopes"])
+        .split(' ')
+        .any(|word| word == "refresh_token")
+    {
+        answer["refresh_token"] = json!(kept(desk, "rt_", row.clone(), REFRESH_LIFETIME));
+        answer["refresh_token_expires_in"] = json!(REFRESH_LIFETIME);
+        answer["refresh_token_expires_at"] = json!(expires_at(REFRESH_LIFETIME));
+    }
+    row["expires_in"] = json!(LIFETIME.to_string());
+    row["expires_at"] = answer["expires_at"].clone();
+    answer["access_token"] = json!(desk.opaque().prefix("tk_").response(row).mint());
+    answer
+}
+
+fn forbidden(message: &str) -> Refused {
+    json_answer(403, json!({"code": 403, "message": message}))
+}
+
+fn text(value: &Value) -> &str {
+    value.as_str().unwrap_or_default()
+}
+
+/// The issuer's store, as a web service reaches it.
+pub struct Store<F> {
+    fetch: F,
+    url: String,
+}
+
+/// Reaches the store of `issuer`.
+pub fn store(issuer: &AuthorizationServer) -> Store<impl Fetch + use<>> {
+    Store {
+        fetch: issuer.fetcher(),
+        url: issuer.url(STORE),
+    }
+}
+
+impl<F: Fetch> Lookup for Store<F> {
+    async fn look_up(&self, token: &str) -> Result<Option<ClaimSet>, Unavailable> {
+        let body = json!({"token": token}).to_string().into_bytes();
+        let request = Request::post(&self.url).body(body)?;
+        let answer = self.fetch.fetch(request, 64 * 1024).await?;
+        if answer.status() != 200 {
+            return Err(Unavailable::new(format!(
+                "status is {}, wanted 200",
+                answer.status()
+            )));
+        }
+        oclc::claims(std::str::from_utf8(answer.body())?)
+    }
+}

@@ -1,1 +1,0 @@
-//! OCLC: opaque tokens that are looked up, institutions as pseudo-scopes, partial grants.
