@@ -28,9 +28,7 @@
 //!
 //! /// What the store answers, as JSON in whatever spelling: here of a card 4711 of Ada's.
 //! async fn card(number: &str) -> Result<Option<ClaimSet>, Unavailable> {
-//!     if number != "card-4711" {
-//!         return Ok(None); // unknown: 401
-//!     }
+//!     if number != "card-4711" { return Ok(None); } // unknown: 401
 //!     let row = r#"{"readerID":"ada","branch":"kew","role":"reader","until":"2099-12-31 23:59:59Z"}"#;
 //!     let answer = LookupAnswer::parse(row)?; // an answer that makes no sense: 503
 //!     Ok(Some(ClaimSet::from_serialize(&serde_json::json!({
@@ -71,6 +69,7 @@
 //! impl Renderer for OneLine {
 //!     fn render(&self, error: &Error, response: &mut http::Response<String>) {
 //!         *response.body_mut() = format!("{}\n", error.reason().description());
+//!         response.headers_mut().insert("content-type", http::HeaderValue::from_static("text/plain"));
 //!     }
 //! }
 //!
