@@ -92,7 +92,7 @@ use serde_json::json;
 
 use crate::text::quote;
 use crate::{
-    AnyOf, ClaimError, ClaimSet, Error, Kind, LookupVerifierBuilder, OfKind, Reason, Renderer,
+    ClaimError, ClaimSet, Error, Grant, Kind, LookupVerifierBuilder, Reason, Renderer, Requirement,
     TokenKind,
 };
 
@@ -131,8 +131,15 @@ levels! {
     AdminToken = "Admin-Token";
 }
 
-/// An app or an account; no endpoint.
-pub type AppLevel = AnyOf<(OfKind<AppSecret>, OfKind<AdminToken>)>;
+/// Demands an app or an account, and no endpoint: to make roles, to issue tokens.
+#[derive(Clone, Copy, Debug)]
+pub struct AppLevel;
+
+impl Requirement for AppLevel {
+    fn met_by(grant: &Grant<'_>) -> bool {
+        [AppSecret::NAME, AdminToken::NAME].contains(&grant.kind)
+    }
+}
 
 fn of_level(level: &str) -> Kind {
     Kind::named(level).claim_is("level", level)
