@@ -1,4 +1,4 @@
-//! Respoke, from an app's secret to a message on a channel: one-time tokens, sessions, and what roles
+//! Respoke, from an app's secret to the end of a session: one-time tokens, levels, and what roles
 //! permit.
 //!
 //! ```text
@@ -23,6 +23,7 @@ use portcullis::{
     Carrier, Claims, Clock, ConfigError, Credential, LookupVerifier, RequireScope, ResourceServer,
     StaticTokens, SystemClock, danger,
 };
+use serde::Deserialize;
 use serde_json::{Value, json};
 
 #[path = "issuers/respoke.rs"]
@@ -54,7 +55,7 @@ fn handshake_gate(store: &Respoke, clock: &ManualClock) -> Result<ResourceServer
     let sessions = AppToken::verifier(store.clone()).remember_accepted(Duration::ZERO);
     ResourceServer::builder()
         .carrier(danger::websocket_query("app-token"))
-        .kind(AppToken::websocket_kind(), sessions.build()?)
+        .kind(AppToken::kind_in_any_carrier(), sessions.build()?)
         .renderer(ErrorBody)
         .clock(clock.clone())
         .build()
@@ -71,9 +72,16 @@ async fn publish(session: Claims<Session>, group: Path<String>) -> Answer {
     Ok(format!("{} told {}\n", session.endpoint_id, *group))
 }
 
-async fn send(caller: Claims<Caller>, Json(body): Json<Value>) -> Answer {
-    let from = caller.act_as(body["endpointId"].as_str())?;
-    Ok(format!("{from} says {}\n", body["message"]))
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Message {
+    endpoint_id: Option<String>,
+    text: String,
+}
+
+async fn send(caller: Claims<Caller>, message: Json<Message>) -> Answer {
+    let from = caller.act_as(message.endpoint_id.as_deref())?;
+    Ok(format!("{from} says {}\n", message.text))
 }
 
 async fn recording(caller: Claims<Caller>, id: Path<String>) -> Answer {
@@ -204,8 +212,8 @@ async fn main() -> Result<ExitCode, Box<dyn Error>> {
         step.expect(status).play().await;
     }
 
-    let hello = json!({"message": "hello"});
-    let as_alice = json!({"endpointId": "alice", "message": "hello"});
+    let hello = json!({"text": "hello"});
+    let as_alice = json!({"endpointId": "alice", "text": "hello"});
     for (why, level, body, status) in [
         (
             "Bob speaks as himself, also if he names nobody,",

@@ -1,11 +1,11 @@
-//! Respoke's issuing side: admin sessions, roles, one-time tokens and the sessions they buy, all in one
-//! store that the API looks into.
+//! Respoke's issuing side: admin sessions, roles, one-time tokens and the sessions they buy, all in
+//! one store that the API looks into.
 #![allow(dead_code, unreachable_pub)] // No story needs all of it, and nobody imports an example.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use hyper::{Method, Request, Response};
+use hyper::{Method, Request};
 use portcullis::profile::respoke::{AdminToken, Found, Sessions};
 use portcullis::testing::{AuthorizationServer, Desk, json_answer, json_body, parameters};
 use portcullis::{ClaimSet, Lookup, LookupAnswer, Unavailable};
@@ -39,12 +39,14 @@ struct Rows {
     tokens: HashMap<String, Value>,
     /// The same, with its role, by App-Token.
     sessions: HashMap<String, Value>,
-    log_outs: Vec<Box<dyn Fn(&str) + Send>>,
+    on_log_out: Vec<Hook>,
 }
 
-type Answer = Response<Vec<u8>>;
-/// An answer, or a refusal.
-type Outcome = Result<Answer, Answer>;
+type Hook = Box<dyn Fn(&str) + Send>;
+
+/// The body of an answer, or status and `error` of a refusal.
+type Outcome = Result<Value, Refusal>;
+type Refusal = (u16, &'static str);
 
 impl Respoke {
     /// Opens for business at `server`.
@@ -61,8 +63,10 @@ impl Respoke {
         for (method, path, call) in calls {
             let respoke = respoke.clone();
             server.answer_at(method, path, move |desk, request| {
-                let (Ok(answer) | Err(answer)) = call(&respoke, desk, request);
-                answer
+                match call(&respoke, desk, request) {
+                    Ok(body) => json_answer(200, body),
+                    Err((status, error)) => json_answer(status, json!({ "error": error })),
+                }
             });
         }
         respoke
@@ -70,13 +74,13 @@ impl Respoke {
 
     /// Calls `hook` with the App-Token of each session that is ended.
     pub fn on_log_out(&self, hook: impl Fn(&str) + Send + 'static) {
-        self.rows().log_outs.push(Box::new(hook));
+        self.rows().on_log_out.push(Box::new(hook));
     }
 
     fn log_admin_in(&self, _: &Desk<'_>, request: &Request<Vec<u8>>) -> Outcome {
         let body = json_body(request);
         if body["username"] != USERNAME || body["password"] != PASSWORD {
-            return Err(refusal(401, "wrong username or password"));
+            return Err((401, "wrong username or password"));
         }
         let token = uuid();
         let mut rows = self.rows();
@@ -100,7 +104,7 @@ impl Respoke {
             }
         }
         rows.roles.insert(id, role.clone());
-        Ok(json_answer(200, role))
+        Ok(role)
     }
 
     fn issue_token(&self, desk: &Desk<'_>, request: &Request<Vec<u8>>) -> Outcome {
@@ -116,21 +120,21 @@ impl Respoke {
             false => rows.app_of(request, &body)?,
         };
         let endpoint = body["endpointId"].as_str().filter(|name| !name.is_empty());
-        let endpoint = endpoint.ok_or_else(|| refusal(400, "endpointId is missing"))?;
+        let endpoint = endpoint.ok_or((400, "endpointId is missing"))?;
         let ttl = match &body["ttl"] {
             Value::Null => Some(TTL),
             Value::String(digits) => digits.parse().ok(),
             number => number.as_i64(),
         };
         let ttl = ttl.filter(|ttl| (1..=LONGEST_TTL).contains(ttl));
-        let ttl = ttl.ok_or_else(|| refusal(400, "ttl is not a number of seconds"))?;
+        let ttl = ttl.ok_or((400, "ttl is not a number of seconds"))?;
         let role = rows.roles.values().find(|role| {
             let is = |member, named| body.get(named).is_some_and(|name| *name == role[member]);
             role["appId"] == app && (is("id", "roleId") || is("name", "roleName"))
         });
         let role_id = role.map(|role| role["id"].clone());
         if role_id.is_none() && !for_development {
-            return Err(refusal(400, "there is no such role"));
+            return Err((400, "there is no such role"));
         }
         let now = desk.now();
         let created = jiff::Timestamp::from_millisecond(now.as_millis());
@@ -142,7 +146,7 @@ impl Respoke {
             "id": &id, "tokenId": &id, "forDevelopment": for_development, "createdAt": created,
         });
         rows.tokens.insert(id, token.clone());
-        Ok(json_answer(200, token))
+        Ok(token)
     }
 
     fn begin_session(&self, desk: &Desk<'_>, request: &Request<Vec<u8>>) -> Outcome {
@@ -156,7 +160,7 @@ impl Respoke {
             let is_its_app = body.get("appId").is_none_or(|app| *app == token["appId"]);
             waited < ACTIVATION && is_its_app
         });
-        let mut session = token.ok_or_else(|| refusal(401, "there is no such token"))?;
+        let mut session = token.ok_or((401, "there is no such token"))?;
         let role = session["roleId"].as_str().and_then(|id| rows.roles.get(id));
         session["role"] = role.cloned().unwrap_or_else(development_role);
         let token = uuid();
@@ -168,12 +172,12 @@ impl Respoke {
         let token = header(request, "App-Token");
         let mut rows = self.rows();
         if rows.sessions.remove(token).is_none() {
-            return Err(refusal(401, "there is no such session"));
+            return Err((401, "there is no such session"));
         }
-        for hook in &rows.log_outs {
+        for hook in &rows.on_log_out {
             hook(token);
         }
-        Ok(json_answer(200, json!({"message": "Session ended"})))
+        Ok(json!({"message": "Session ended"}))
     }
 
     fn rows(&self) -> MutexGuard<'_, Rows> {
@@ -183,19 +187,19 @@ impl Respoke {
 
 impl Rows {
     /// The app that the secret is of, or that an administrator names.
-    fn app_of(&self, request: &Request<Vec<u8>>, body: &Value) -> Result<String, Answer> {
+    fn app_of(&self, request: &Request<Vec<u8>>, body: &Value) -> Result<String, Refusal> {
         if header(request, "App-Secret") == APP_SECRET {
             return Ok(APP.to_owned());
         }
         if self.sessions.contains_key(header(request, "App-Token")) {
-            return Err(refusal(403, "an endpoint may not do this"));
+            return Err((403, "an endpoint may not do this"));
         }
         if !self.admins.contains_key(header(request, "Admin-Token")) {
-            return Err(refusal(401, "an App-Secret or Admin-Token is needed"));
+            return Err((401, "an App-Secret or Admin-Token is needed"));
         }
         match body["appId"].as_str() {
             Some(app @ (APP | DEVELOPED_APP)) => Ok(app.to_owned()),
-            _ => Err(refusal(403, "the app is none of this account")),
+            _ => Err((403, "the app is none of this account")),
         }
     }
 }
@@ -235,15 +239,8 @@ fn development_role() -> Value {
     json!({"mediaRelay": true, "groups": {"list": true, "*": all}})
 }
 
-fn authorized(token: &str) -> Answer {
-    json_answer(
-        200,
-        json!({"message": "Authorization successful", "token": token}),
-    )
-}
-
-fn refusal(status: u16, error: &str) -> Answer {
-    json_answer(status, json!({ "error": error }))
+fn authorized(token: &str) -> Value {
+    json!({"message": "Authorization successful", "token": token})
 }
 
 fn header<'a>(request: &'a Request<Vec<u8>>, name: &str) -> &'a str {

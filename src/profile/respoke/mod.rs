@@ -1,9 +1,10 @@
 //! Respoke: sessions, apps and administrators in headers of their own, and role trees.
 //!
 //! An app shows its `App-Secret` to be given a `tokenId` for one of its users, an *endpoint*. The
-//! endpoint's client exchanges that once for a session, and shows the session's `App-Token` with every
-//! request; what it may do says the role the app chose for it. An `Admin-Token` stands for the account
-//! that owns the apps. All of these are opaque: the API looks them up in the application's own store.
+//! endpoint's client exchanges it, once, for a session, and shows the session's `App-Token` with
+//! every request; the role that the app chose says what the endpoint may do. An `Admin-Token` is for
+//! the account that owns the apps. All of these are opaque: the API looks them up in the
+//! application's own store.
 //!
 //! # Examples
 //!
@@ -20,8 +21,10 @@
 //!     AppSecret, AppToken, Caller, ErrorBody, Found, GroupAction, Session, Sessions,
 //! };
 //! use portcullis::{
-//!     Carrier, Claims, ConfigError, Error, LookupAnswer, ResourceServer, StaticTokens, Unavailable,
+//!     Carrier, Claims, ConfigError, Error, LookupAnswer, ResourceServer, StaticTokens,
+//!     Unavailable,
 //! };
+//! use serde::Deserialize;
 //! use serde_json::{Value, json};
 //!
 //! /// Stands for a database: one row for each `App-Token`, and for each `tokenId`.
@@ -54,10 +57,14 @@
 //!     Ok(format!("{} tells {}", session.endpoint_id, *group))
 //! }
 //!
+//! #[derive(Deserialize)]
+//! #[serde(rename_all = "camelCase")]
+//! struct Message { endpoint_id: Option<String>, text: String }
+//!
 //! /// For endpoints as themselves, and for the app as whomever it names.
-//! async fn send(caller: Claims<Caller>, Json(body): Json<Value>) -> Result<String, Error> {
-//!     let from = caller.act_as(body["endpointId"].as_str())?;
-//!     Ok(format!("{from} says {}", body["message"]))
+//! async fn send(caller: Claims<Caller>, message: Json<Message>) -> Result<String, Error> {
+//!     let from = caller.act_as(message.endpoint_id.as_deref())?;
+//!     Ok(format!("{from} says {}", message.text))
 //! }
 //!
 //! let session = json!({
@@ -146,10 +153,10 @@ fn of_level(level: &str) -> Kind {
 }
 
 impl AppToken {
-    /// The same kind in whatever carrier, for a server of WebSocket handshakes that reads
-    /// `?app-token=` ([`danger::websocket_query`](crate::danger::websocket_query)) and knows no other
-    /// kind.
-    pub fn websocket_kind() -> Kind {
+    /// The same kind, wherever it sits: for a server that knows no other kind, such as one of
+    /// WebSocket handshakes that reads `?app-token=`
+    /// ([`danger::websocket_query`](crate::danger::websocket_query)).
+    pub fn kind_in_any_carrier() -> Kind {
         of_level(AppToken::NAME)
     }
 
@@ -219,8 +226,8 @@ impl Caller {
     ///
     /// # Errors
     ///
-    /// [`Reason::Denied`] (403) for an endpoint that names another, [`Reason::Parameter`] (400) for an
-    /// app or account that names none.
+    /// [`Reason::Denied`] (403) for an endpoint that names another, [`Reason::Parameter`] (400) for
+    /// an app or account that names none.
     pub fn act_as<'a>(&'a self, endpoint_id: Option<&'a str>) -> Result<&'a str, Error> {
         let named = endpoint_id.filter(|name| !name.is_empty());
         match (self, named) {
@@ -260,8 +267,8 @@ impl Caller {
     }
 }
 
-/// Refusals as `{"error": "…"}`. A header that holds no token at all is a 401 here, not a 400: nobody
-/// is authenticated, and 400 is for parameters.
+/// Refusals as `{"error": "…"}`. A header whose value can be no token is a 401 here, not a 400:
+/// nobody is authenticated, and 400 is for parameters.
 #[derive(Clone, Copy, Debug)]
 pub struct ErrorBody;
 

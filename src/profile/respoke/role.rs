@@ -19,8 +19,8 @@ pub struct Role {
 }
 
 impl Role {
-    /// Demands that `action` is permitted for every one of `groups`, each by its own rule: the exact
-    /// name, else the longest prefix with `*`, else `*`; that rule alone counts.
+    /// Demands that `action` is permitted for every one of `groups`, each by its own rule: the
+    /// exact name, else the longest prefix with `*`, else `*`. That rule alone counts.
     ///
     /// # Errors
     ///

@@ -14,8 +14,8 @@ use crate::{
 
 /// The application's store of sessions.
 pub trait Sessions: Send + Sync + 'static {
-    /// Finds what `token` is, letter by letter and with case; `None` if it was never issued, or was
-    /// deleted with `DELETE /session-tokens`.
+    /// Finds what `token` is, letter by letter and with case; `None` if it was never issued, or
+    /// was deleted with `DELETE /session-tokens`.
     ///
     /// # Errors
     ///
@@ -26,9 +26,9 @@ pub trait Sessions: Send + Sync + 'static {
 /// What a store finds under an `App-Token`.
 #[derive(Clone, Debug)]
 pub enum Found {
-    /// A session: `appId`, `endpointId`, `expiryTime` and `forDevelopment` as `POST /tokens` answered
-    /// them (one that is missing is the store's fault, and a 503), and `role` as `GET /roles/{id}`
-    /// does (without it nothing is permitted that needs a role).
+    /// A session: `appId`, `endpointId`, `expiryTime` and `forDevelopment` as `POST /tokens`
+    /// answered them (one that is missing is the store's fault, and a 503), and `role` as
+    /// `GET /roles/{id}` does (without it nothing is permitted that needs a role).
     Session(LookupAnswer),
     /// A `tokenId` that waits to be exchanged. It buys a session and opens nothing itself.
     TokenId,
