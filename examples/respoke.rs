@@ -203,7 +203,7 @@ async fn main() -> Result<ExitCode, Box<dyn Error>> {
             200,
         ),
         (
-            "Of the board its own rule alone speaks.",
+            "The board has a rule of its own, and that alone counts.",
             "/channels/team-board/publish",
             403,
         ),
