@@ -527,6 +527,32 @@ mod tests {
     }
 
     #[test]
+    fn a_pointer_leads_into_a_claim() {
+        let claims = ClaimSet::parse(r#"{"a/b":{"~c":["x","y"]},"n":null,"":7}"#).unwrap();
+        let at = |pointer: &str| claims.at(pointer).map(Value::to_string);
+        assert_eq!(at("/a~1b/~0c/1").as_deref(), Some("\"y\""));
+        assert_eq!(at("/n").as_deref(), Some("null"));
+        assert_eq!(at("/").as_deref(), Some("7"));
+        for nowhere in ["", "a", "a~1b", "/a~1b/~0c/2", "/a~1b/~0c/01", "/n/x", "/x"] {
+            assert_eq!(at(nowhere), None, "{nowhere}");
+        }
+    }
+
+    #[test]
+    fn azp_stands_in_for_client_id() {
+        let client = |json: &str| {
+            let claims = ClaimSet::parse(json).unwrap();
+            claims.client_id().map(str::to_owned)
+        };
+        assert_eq!(client(r#"{"azp":"web"}"#).as_deref(), Some("web"));
+        assert_eq!(
+            client(r#"{"azp":"web","client_id":"cli"}"#).as_deref(),
+            Some("cli")
+        );
+        assert_eq!(client(r#"{"azp":7}"#), None);
+    }
+
+    #[test]
     fn says_which_claim_has_which_wrong_type() {
         assert_eq!(
             fault(r#"{"iss":["a"]}"#),

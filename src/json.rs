@@ -63,6 +63,13 @@ pub(crate) fn members<'a>(
     Ok(reader.end()?)
 }
 
+/// Whether `text` is a JSON pointer to a member (RFC 6901 §3): a tilde stands for nothing but `~0` and
+/// `~1`.
+pub(crate) fn is_pointer(text: &str) -> bool {
+    let mut after_tildes = text.split('~').skip(1);
+    text.starts_with('/') && after_tildes.all(|rest| rest.starts_with(['0', '1']))
+}
+
 /// Checks that `text` is JSON with no repeated member and bounded depth, whatever it holds.
 pub(crate) fn check(text: &str) -> Result<(), JsonError> {
     let mut reader = serde_json::Deserializer::from_str(text);

@@ -77,8 +77,12 @@
 //!
 //! A refusal is a 403 that names *all* scopes of the operation, so that a client can ask for them
 //! at once. [`RequireScopeLayer`] demands scopes of a whole route, [`AccessToken::require`]
-//! anywhere, a [`Requirement`] of your own whatever you write. Scopes are exact words.
-//! `permissions` are kept apart ([`AccessToken::permissions`]) and never become scopes.
+//! anywhere. Scopes are exact words, unless a [`ScopeHierarchy`] says that one implies another.
+//!
+//! Not all an operation asks is a scope. [`permissions!`] declares words of the claim `permissions`,
+//! which never stand in for scopes; [`roles!`] roles of which one includes another; [`OfKind`] asks
+//! for a kind of token, [`ByUser`] and its siblings for a person or a machine; a [`Requirement`] of
+//! your own for whatever you write. They combine like scopes: `RequireScope<(EventsWrite, ByUser)>`.
 //!
 //! # Opaque tokens, and other carriers
 //!
@@ -110,7 +114,40 @@
 //!
 //! A server that accepts several kinds of tokens (a person's, a client's, one for a single
 //! interview) declares them as [`Kinds`]: named rule sets, of which exactly one must match a proven
-//! token (RFC 8725 §3.12). Handlers demand one with [`Token<K>`](Token).
+//! token (RFC 8725 §3.12). Handlers demand one with [`Token<K>`](Token). Kinds with keys of their
+//! own are added with [`ResourceServerBuilder::kind`]; two that nothing tells apart are not built.
+//!
+//! ```
+//! # #[cfg(feature = "jwt")]
+//! # fn set_up(
+//! #     applicants: portcullis::JwtVerifier,
+//! #     sessions: portcullis::JwtVerifier,
+//! # ) -> Result<(), portcullis::ConfigError> {
+//! use portcullis::{Carrier, CredentialSlot, Kind, ResourceServer, TokenKind};
+//! use std::time::Duration;
+//!
+//! struct Applicant;
+//! impl TokenKind for Applicant {
+//!     const NAME: &'static str = "applicant";
+//! }
+//!
+//! // A person's Bearer token, and beside it the session of the shop that sent them.
+//! let server = ResourceServer::builder()
+//!     .kind(Kind::named("applicant").with_claim("sub"), applicants)
+//!     .second_slot(
+//!         CredentialSlot::new()
+//!             .carrier(Carrier::header("session_token")?)
+//!             .kind(Kind::named("session").max_lifetime(Duration::from_secs(1800)), sessions),
+//!     )
+//!     .build()?;
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! A request carries one credential, or, on a server with a
+//! [second slot](ResourceServerBuilder::second_slot), one of each: both are proven by themselves, and
+//! a handler that names `Token<Applicant>` and `Token<Session>` gets both or does not run. Several
+//! issuers in one place are a [`ByIssuer`].
 //!
 //! # Resources
 //!
@@ -157,6 +194,16 @@
 //! # Ok::<(), portcullis::ConfigError>(())
 //! ```
 //!
+//! What only the application knows (is this person party to this interview?) is a [`Policy`], asked
+//! through [`PermittedBy`]; it answers with what the handler wants to know anyway. A policy or guard
+//! may hide that a resource exists: 404 instead of 403. What must be asked of every request, such as
+//! whether a token was revoked, is a [`Check`].
+//!
+//! # A system of your own
+//!
+//! The [`guide`] shows in sixty lines how a token system becomes a gate. The feature `profiles` has
+//! five that exist, each with a story among the examples.
+//!
 //! # Refusals in your own shape
 //!
 //! The default body is a problem document (RFC 9457). A [`Renderer`] changes body, headers or
@@ -183,10 +230,10 @@
 //! - **Withdrawal.** A key missing from a newly fetched set ends its tokens at once, remembered
 //!   ones included.
 //! - **Revocation** of an opaque token is seen within 30 seconds, or at once after
-//!   [`ResourceServer::forget`].
+//!   [`ResourceServer::forget`]; of any token at once if a [`Check`] knows of it.
 //! - **Order of layers.** tower-http's `CorsLayer` outside, then [`ResourceServer::layer`], then
-//!   [`RequireScopeLayer`] and [`ResourceGuardLayer`], then the handler. With `Router::layer` the layer added last is the
-//!   outermost. Where gates are nested, the one nearest to the handler decides and words.
+//!   [`RequireScopeLayer`] and [`ResourceGuardLayer`], then the handler. With `Router::layer` the
+//!   layer added last is the outermost. Where gates are nested, the one nearest to the handler decides and words.
 #![forbid(unsafe_code)]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
@@ -213,6 +260,7 @@ mod fetch_default;
 #[cfg(all(feature = "reqwest", any(feature = "jwt", feature = "introspection")))]
 mod fetch_reqwest;
 mod guard;
+pub mod guide;
 mod hierarchy;
 #[cfg(feature = "introspection")]
 mod introspection;

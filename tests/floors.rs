@@ -18,7 +18,7 @@ use words::{Word, words};
 /// A room may import from the floors below its own. Rooms of one floor do not see each other,
 /// except on the ground floor, where words are made of words: there a room may import from those
 /// that stand before it.
-const FLOORS: [&[&str]; 13] = [
+const FLOORS: [&[&str]; 14] = [
     &[
         "text",
         "typed",
@@ -46,8 +46,8 @@ const FLOORS: [&[&str]; 13] = [
     &["middleware", "extract"],
     // The list of weakenings sees whatever it weakens; the embedded issuer is wired to the gate.
     &["danger", "testing"],
-    // One token system each: data and types, from whatever stands below.
-    &["profile"],
+    // One token system each: data and types, from whatever stands below; and how to write one.
+    &["profile", "guide"],
 ];
 
 /// Imports the floors forbid and we allow, each with its reason.

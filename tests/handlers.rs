@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used)]
 
 use std::ops::Deref;
+use std::time::Duration;
 
 use axum::Router;
 use axum::body::Body;
@@ -11,10 +12,11 @@ use axum::extract::{FromRef, Path};
 use axum::routing::get;
 use http::{Method, Request, StatusCode};
 use http_body_util::BodyExt;
-use portcullis::testing::AuthorizationServer;
+use portcullis::testing::{self, AuthorizationServer};
 use portcullis::{
     AccessToken, AnyOf, Authenticated, Claims, Error, FromToken, Kind, Kinds, Permits, Permitted,
-    Renderer, RequireScope, RequireScopeLayer, ResourceServer, Scopes, Token, TokenKind, scope,
+    PermittedBy, Policy, Renderer, RequireScope, RequireScopeLayer, ResourceServer, Scopes, Token,
+    TokenKind, scope,
 };
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -160,6 +162,113 @@ async fn claims_and_policies() {
         (other_shape.status.as_u16(), other_shape.challenge()),
         (403, "")
     );
+}
+
+/// Stands for a database that knows who is party to which interview; `down` is out of reach.
+#[derive(Clone)]
+struct Parties;
+
+impl Policy<InterviewPath> for Parties {
+    type Holder = Claims<Party>;
+    type Answer = &'static str;
+
+    async fn decide(
+        &self,
+        holder: &Claims<Party>,
+        interview: &InterviewPath,
+    ) -> Result<Option<&'static str>, Error> {
+        match (&*holder.upid, &*interview.upid) {
+            (_, "down") => Err(Error::unavailable(Duration::from_secs(7), "no database")),
+            ("u1", "i1") => Ok(Some("owner")),
+            _ => Ok(None),
+        }
+    }
+}
+
+/// The same, for those who must not learn which interviews exist.
+#[derive(Clone)]
+struct Discreet;
+
+impl Policy<InterviewPath> for Discreet {
+    type Holder = Claims<Party>;
+    type Answer = &'static str;
+    const HIDES: bool = true;
+
+    async fn decide(
+        &self,
+        holder: &Claims<Party>,
+        interview: &InterviewPath,
+    ) -> Result<Option<&'static str>, Error> {
+        Parties.decide(holder, interview).await
+    }
+}
+
+#[derive(Clone, FromRef)]
+struct Policies {
+    parties: Parties,
+    discreet: Discreet,
+}
+
+#[tokio::test]
+async fn a_policy_asks_the_application() {
+    async fn open(
+        PermittedBy(role, Path(path)): PermittedBy<Parties, Path<InterviewPath>>,
+    ) -> String {
+        format!("{role} of {}", path.upid)
+    }
+    async fn hidden(
+        PermittedBy(role, Path(path)): PermittedBy<Discreet, Path<InterviewPath>>,
+    ) -> Result<String, Error> {
+        // What is not there at all is refused in the same words.
+        match &*path.upid {
+            "i1" => Ok(role.to_owned()),
+            _ => Err(Error::not_found("no such interview")),
+        }
+    }
+    let issuer = AuthorizationServer::new();
+    let app = Router::new()
+        .route("/open/{upid}", get(open))
+        .route("/hidden/{upid}", get(hidden))
+        .with_state(Policies {
+            parties: Parties,
+            discreet: Discreet,
+        })
+        .layer(server(&issuer).layer());
+    let token = issuer.token().claim("upid", "u1").mint();
+    assert_eq!(show(&app, "/open/i1", &token).await.body, "owner of i1");
+    assert_eq!(show(&app, "/open/i2", &token).await.status, 403);
+    let down = show(&app, "/open/down", &token).await;
+    assert_eq!(
+        (down.status.as_u16(), &down.headers["retry-after"]),
+        (503, &"7".parse().unwrap())
+    );
+    assert_eq!(show(&app, "/hidden/i1", &token).await.body, "owner");
+    let others = show(&app, "/hidden/i2", &token).await;
+    let other = issuer.token().claim("upid", "u2").mint();
+    let own = show(&app, "/hidden/i1", &other).await;
+    assert_eq!((others.status.as_u16(), others.challenge()), (404, ""));
+    assert_eq!(others.body, own.body);
+    assert!(
+        own.body.contains("there is no such resource"),
+        "{}",
+        own.body
+    );
+    // The token comes first, then the resource, then the policy.
+    let shapeless = issuer.token().mint();
+    assert_eq!(show(&app, "/open/i1", &shapeless).await.status, 403);
+    assert_eq!(call(&app, Request::get("/open/i1")).await.status, 401);
+
+    // Without axum.
+    let token = testing::access_token(json!({"sub": "a", "upid": "u1"}));
+    let at = |upid: &str| InterviewPath {
+        upid: upid.to_owned(),
+    };
+    assert_eq!(
+        token.permitted_by(&Parties, &at("i1")).await.unwrap(),
+        "owner"
+    );
+    let error = token.permitted_by(&Discreet, &at("i2")).await.unwrap_err();
+    assert_eq!(error.to_string(), "the policy of this resource says no");
 }
 
 #[tokio::test]

@@ -10,12 +10,14 @@ use std::time::Duration;
 
 use showing::{reason, show};
 
-use portcullis::testing::{AuthorizationServer, Endpoint, ManualClock, Trouble};
+use http::Method;
+use portcullis::testing::{AuthorizationServer, Endpoint, ManualClock, Trouble, json_answer};
 use portcullis::{
     AccessToken, Algorithm, Carrier, ClaimSet, ClientAuth, Credential, Error,
     IntrospectionVerifier, LookupVerifier, Principal, Reason, ResourceServer, Unavailable,
-    UnixTime, When,
+    UnixTime, When, danger,
 };
+use serde_json::json;
 
 const AUDIENCE: &str = "https://api.example.com/";
 
@@ -363,4 +365,62 @@ async fn a_caller_that_leaves_cancels_nothing_for_the_others() {
     gate.add_permits(10);
     second.await.unwrap().unwrap();
     assert_eq!(calls.load(Ordering::SeqCst), 1);
+}
+
+/// An issuer that has no introspection, only UserInfo.
+#[tokio::test]
+async fn userinfo_tells_whose_token_it_is_and_nothing_more() {
+    let clock = ManualClock::at(UnixTime::from_secs(1_795_262_400));
+    let builder = AuthorizationServer::builder().clock(clock.clone());
+    let issuer = builder.start().await.unwrap();
+    issuer.answer_at(Method::GET, "/userinfo", |_, request| {
+        let shown = request.headers().get("authorization");
+        match shown.and_then(|value| value.to_str().ok()) {
+            Some("Bearer alices-token") => json_answer(200, json!({"sub": "alice", "name": "A"})),
+            Some("Bearer nobodys-token") => json_answer(200, json!({"name": "?"})),
+            Some("Bearer another-issuers") => json_answer(200, json!({"sub": "a", "iss": "x"})),
+            Some("Bearer too-often") => {
+                let mut answer = json_answer(429, json!({"error": "too-often"}));
+                answer.headers_mut().insert("retry-after", 17.into());
+                answer
+            }
+            _ => json_answer(401, json!({"error": "invalid_token"})),
+        }
+    });
+    let userinfo = danger::userinfo(&issuer.url("/userinfo")).issuer(issuer.issuer());
+    let server = issuer
+        .resource_server()
+        .verifier(userinfo.build().unwrap())
+        .build()
+        .unwrap();
+    let alice = show(&server, "alices-token").await.unwrap();
+    assert_eq!(alice.subject(), Some("alice"));
+    assert_eq!(alice.issuer(), Some(issuer.issuer()));
+    assert!(alice.scopes().is_empty());
+    show(&server, "alices-token").await.unwrap();
+    assert_eq!(issuer.asked("/userinfo"), 1);
+    for (token, wanted) in [
+        ("unknown", "the issuer does not tell whose token it is"),
+        ("nobodys-token", "sub is absent, wanted it in the token"),
+        (
+            "too-often",
+            "the UserInfo endpoint cannot be asked: status is 429, wanted 200",
+        ),
+    ] {
+        let error = show(&server, token).await.unwrap_err();
+        assert_eq!(error.to_string(), wanted, "{token}");
+    }
+    let error = show(&server, "another-issuers").await.unwrap_err();
+    assert_eq!(error.reason(), Reason::Issuer);
+    let error = show(&server, "too-often").await.unwrap_err();
+    assert_eq!(error.retry_after(), Some(Duration::from_secs(17)));
+    issuer.stop().await;
+    let error = show(&server, "never-seen").await.unwrap_err();
+    assert_eq!(error.reason(), Reason::LookupUnavailable);
+    assert!(show(&server, "alices-token").await.is_ok());
+    clock.advance(Duration::from_secs(30));
+    assert!(show(&server, "alices-token").await.is_err());
+    for bad in ["http://as.example/userinfo", "userinfo"] {
+        assert!(danger::userinfo(bad).build().is_err(), "{bad}");
+    }
 }

@@ -166,6 +166,16 @@ fn the_readme_is_short_and_compiled() {
 }
 
 #[test]
+fn the_guide_describes_a_system_in_sixty_lines() {
+    let guide = fs::read_to_string(source::root().join("src/guide.rs")).unwrap();
+    let (_, example) = guide.split_once("//! ```\n").unwrap();
+    let (example, _) = example.split_once("//! ```\n").unwrap();
+    let hidden = |line: &&str| line.starts_with("//! # ") || *line == "//! #";
+    let shown = example.lines().filter(|line| !hidden(line)).count();
+    assert!((30..60).contains(&shown), "it has {shown} lines");
+}
+
+#[test]
 fn files_say_why_they_exist() {
     for file in source::files() {
         let first = file.text.lines().next().unwrap_or_default();

@@ -7,53 +7,27 @@ use serde_json::{Number, Value};
 
 use crate::claims::ClaimSet;
 use crate::error::ConfigError;
+use crate::json::is_pointer;
 use crate::text::quote;
 
 /// Where a value stands in the claims.
 #[derive(Debug)]
-pub(super) struct Pointer {
-    text: Box<str>,
-    claim: Box<str>,
-    inside: Vec<Box<str>>,
-}
+pub(super) struct Pointer(Box<str>);
 
 impl Pointer {
     pub(super) fn parse(text: &str) -> Result<Pointer, ConfigError> {
-        let faulty = || {
-            ConfigError::new(format!(
+        if !is_pointer(text) {
+            return Err(ConfigError::new(format!(
                 "claim is {}, wanted a JSON pointer such as \"/sub\" or \"/tenant/id\"",
                 quote(text)
-            ))
-        };
-        let names = text.strip_prefix('/').ok_or_else(faulty)?;
-        let (claim, inside) = match names.split_once('/') {
-            Some((claim, inside)) => (claim, Some(inside)),
-            None => (names, None),
-        };
-        let inside = inside.into_iter().flat_map(|inside| inside.split('/'));
-        let inside: Option<Vec<Box<str>>> = inside.map(unescape).collect();
-        Ok(Pointer {
-            text: text.into(),
-            claim: unescape(claim).ok_or_else(faulty)?,
-            inside: inside.ok_or_else(faulty)?,
-        })
-    }
-
-    fn find<'a>(&self, claims: &'a ClaimSet) -> Option<&'a Value> {
-        let mut value = claims.get(&self.claim)?;
-        for name in &self.inside {
-            value = match value {
-                Value::Object(members) => members.get(&**name)?,
-                Value::Array(items) => items.get(index(name)?)?,
-                _ => return None,
-            };
+            )));
         }
-        Some(value)
+        Ok(Pointer(text.into()))
     }
 
     /// The value as text, `None` if nothing is there. Whatever is no identifier is refused.
     fn read<'a>(&self, claims: &'a ClaimSet) -> Result<Option<Cow<'a, str>>, String> {
-        let found = match self.find(claims) {
+        let found = match claims.at(&self.0) {
             None | Some(Value::Null) => return Ok(None),
             Some(Value::String(text)) if text.is_empty() => return Ok(None),
             Some(Value::String(text)) => return Ok(Some(Cow::Borrowed(text))),
@@ -73,30 +47,8 @@ impl Pointer {
 
 impl fmt::Display for Pointer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.text)
+        f.write_str(&self.0)
     }
-}
-
-/// RFC 6901 §4: `~1` is a slash, `~0` a tilde, and a tilde stands for nothing else.
-fn unescape(name: &str) -> Option<Box<str>> {
-    let mut parts = name.split('~');
-    let mut unescaped = String::from(parts.next()?);
-    for part in parts {
-        let (escaped, rest) = part.split_at_checked(1)?;
-        unescaped.push_str(match escaped {
-            "0" => "~",
-            "1" => "/",
-            _ => return None,
-        });
-        unescaped.push_str(rest);
-    }
-    Some(unescaped.into())
-}
-
-/// RFC 6901 §4: digits without a leading zero.
-fn index(name: &str) -> Option<usize> {
-    let is_plain = name == "0" || !name.starts_with(['0', '+']);
-    is_plain.then(|| name.parse().ok()).flatten()
 }
 
 fn digits(number: &Number) -> Option<String> {

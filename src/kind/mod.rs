@@ -17,6 +17,8 @@ use serde_json::Value;
 use crate::claims::ClaimSet;
 use crate::clock::UnixTime;
 use crate::credential::Carrier;
+use crate::json::is_pointer;
+use crate::text::quote;
 
 use limits::Limits;
 pub(crate) use limits::{Breach, Judged};
@@ -245,6 +247,19 @@ impl Kind {
             check(claims).map_err(Breach::Check)?;
         }
         Ok(end)
+    }
+
+    /// Checks what was said about the kind, apart from others.
+    fn check_words(&self) -> Result<(), String> {
+        // A pointer that leads nowhere would demand nothing, without a word.
+        match self.limits.ends.iter().find(|end| !is_pointer(end)) {
+            None => Ok(()),
+            Some(end) => Err(format!(
+                "kind {} ends at {}, wanted a JSON pointer such as \"/session/end\"",
+                self.name,
+                quote(end)
+            )),
+        }
     }
 
     /// Whether some mark of the one makes the other impossible.

@@ -37,6 +37,7 @@ impl Kinds {
         }
         let mut names = HashSet::new();
         for (place, one) in self.0.iter().enumerate() {
+            one.check_words().map_err(KindError)?;
             if !names.insert(one.name()) {
                 return Err(KindError::twice(one));
             }
@@ -192,5 +193,11 @@ mod tests {
             "kind a is declared twice"
         );
         assert!(Kinds::new([]).is_err());
+        assert_eq!(
+            Kinds::new([Kind::named("a").also_ends_at("srv.end")])
+                .unwrap_err()
+                .to_string(),
+            "kind a ends at \"srv.end\", wanted a JSON pointer such as \"/session/end\""
+        );
     }
 }

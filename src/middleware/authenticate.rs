@@ -17,8 +17,6 @@ use tower_service::Service;
 use crate::challenge::Worded;
 use crate::error::Error;
 use crate::server::{Proven, ResourceServer, Seen, Strangers};
-#[cfg(feature = "testing")]
-use crate::token::AccessToken;
 
 impl ResourceServer {
     /// The gate for a service all of whose requests need a token. A request without one is
@@ -44,14 +42,10 @@ impl ResourceServer {
 
     /// A gate that lets every request pass with these tokens, for tests of handlers.
     #[cfg(feature = "testing")]
-    pub(crate) fn layer_with(
-        &self,
-        first: AccessToken,
-        second: Option<AccessToken>,
-    ) -> AuthenticateLayer {
+    pub(crate) fn layer_with(&self, proven: Proven) -> AuthenticateLayer {
         AuthenticateLayer {
             server: self.clone(),
-            admits: Admits::As(first, second),
+            admits: Admits::As(proven),
         }
     }
 }
@@ -71,7 +65,7 @@ enum Admits {
     Proven,
     Strangers,
     #[cfg(feature = "testing")]
-    As(AccessToken, Option<AccessToken>),
+    As(Proven),
 }
 
 impl<S> Layer<S> for AuthenticateLayer {
@@ -158,10 +152,7 @@ impl AuthenticateLayer {
     fn admit(&self, parts: &mut http::request::Parts) -> Admitted {
         let known = match &self.admits {
             #[cfg(feature = "testing")]
-            Admits::As(first, second) => Some(match second {
-                Some(second) => Proven::of_both(first.clone(), second.clone()),
-                None => Proven::of(Some(first.clone())),
-            }),
+            Admits::As(proven) => Some(proven.clone()),
             _ if self.server.lets_pass(parts) => Some(Proven::default()),
             _ => None,
         };

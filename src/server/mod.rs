@@ -24,8 +24,6 @@ use proving::Inner;
 
 pub use self::builder::ResourceServerBuilder;
 pub use self::check::Check;
-#[cfg(feature = "testing")]
-pub(crate) use self::proving::Side;
 pub(crate) use self::proving::{Proven, Seen, Strangers};
 pub use self::slot::CredentialSlot;
 
@@ -189,14 +187,24 @@ impl ResourceServer {
             && parts.headers.contains_key(ACCESS_CONTROL_REQUEST_METHOD)
     }
 
-    /// A proven token with these claims, of the kind that they are in this slot.
+    /// See `Inner::token_with`.
     #[cfg(feature = "testing")]
     pub(crate) fn token_with(
         &self,
-        side: Side,
         claims: crate::claims::ClaimSet,
     ) -> Result<AccessToken, String> {
-        self.0.token_with(side, claims)
+        self.0.token_with(claims)
+    }
+
+    /// See `Inner::add_token`.
+    #[cfg(feature = "testing")]
+    pub(crate) fn add_token(
+        &self,
+        proven: &mut Proven,
+        kind: &str,
+        claims: crate::claims::ClaimSet,
+    ) -> Result<(), String> {
+        self.0.add_token(proven, kind, claims)
     }
 
     /// Whether some credential may sit where HTTP caches do not look for one.

@@ -86,16 +86,29 @@ impl OneOf {
         if let Some((_, verified)) = hit {
             return Ok(verified);
         }
-        // Another kind's key does not fit, as it should be; who came further knows better.
-        let further = |(_, error): &(&Candidate, Error)| error.reason() != Reason::Signature;
-        let place = refusals.iter().position(further).unwrap_or(0);
-        if refusals.is_empty() {
-            return Err(Error::new(
-                Reason::Unrecognized,
-                "no kind of token belongs into this place",
-            ));
-        }
-        Err(refusals.swap_remove(place).1)
+        let told = refusals.into_iter().map(|(_, error)| error);
+        told.reduce(|one, other| match how_far(&other) > how_far(&one) {
+            true => other,
+            false => one,
+        })
+        .map_or_else(
+            || {
+                let why = "no kind of token belongs into this place";
+                Err(Error::new(Reason::Unrecognized, why))
+            },
+            Err,
+        )
+    }
+}
+
+/// How far a token came with one of several verifiers. That the others' keys do not fit is as it
+/// should be; who came furthest knows best what is wrong with it.
+fn how_far(error: &Error) -> u8 {
+    match error.reason() {
+        Reason::Algorithm | Reason::Type => 0,
+        Reason::UnknownKey => 1,
+        Reason::Signature => 2,
+        _ => 3,
     }
 }
 

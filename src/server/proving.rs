@@ -50,7 +50,7 @@ pub(crate) enum Seen {
 }
 
 /// The proven tokens of a request, slot by slot.
-#[derive(Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Proven {
     pub(crate) first: Option<AccessToken>,
     pub(super) second: Option<AccessToken>,
@@ -61,14 +61,6 @@ impl Proven {
         Proven {
             first,
             second: None,
-        }
-    }
-
-    #[cfg(feature = "testing")]
-    pub(crate) fn of_both(first: AccessToken, second: AccessToken) -> Proven {
-        Proven {
-            first: Some(first),
-            second: Some(second),
         }
     }
 
@@ -96,7 +88,7 @@ const LONGEST_VERIFICATION: Duration = Duration::from_secs(30);
 
 /// Which of the slots.
 #[derive(Clone, Copy, PartialEq)]
-pub(crate) enum Side {
+enum Side {
     First,
     Second,
 }
@@ -189,7 +181,7 @@ impl Inner {
         [&self.first].into_iter().chain(second)
     }
 
-    pub(super) fn slot(&self, side: Side) -> &Slot {
+    fn slot(&self, side: Side) -> &Slot {
         match (side, &self.second) {
             (Side::Second, Some((_, slot))) => slot,
             _ => &self.first,
@@ -310,14 +302,34 @@ impl Inner {
         }
     }
 
-    /// A proven token with these claims, of the kind that they are in this slot.
+    /// A proven token of the first slot with these claims, of the kind that they say.
     #[cfg(feature = "testing")]
-    pub(crate) fn token_with(&self, side: Side, claims: ClaimSet) -> Result<AccessToken, String> {
-        let slot = match (side, &self.second) {
-            (Side::Second, None) => return Err("this server has no second slot".to_owned()),
-            _ => self.slot(side),
-        };
-        let kind = slot.kind_of(&claims)?;
+    pub(super) fn token_with(&self, claims: ClaimSet) -> Result<AccessToken, String> {
+        let kind = self.first.kind_of(&claims)?;
         Ok(self.token(Verified::new(claims), kind, UnixTime::MAX))
+    }
+
+    /// Adds a proven token of the kind `name`, in its slot.
+    #[cfg(feature = "testing")]
+    pub(super) fn add_token(
+        &self,
+        proven: &mut Proven,
+        name: &str,
+        claims: ClaimSet,
+    ) -> Result<(), String> {
+        let second = self.second.as_ref().map(|(_, slot)| slot);
+        let place = match name {
+            name if self.first.knows(name) => &mut proven.first,
+            name if second.is_some_and(|slot| slot.knows(name)) => &mut proven.second,
+            _ => return Err(format!("kind {name} is none of this server's")),
+        };
+        let token = self.token(Verified::new(claims), name.into(), UnixTime::MAX);
+        match place.replace(token) {
+            None => Ok(()),
+            Some(other) => Err(format!(
+                "kinds {} and {name} belong into one slot, wanted one of them",
+                other.kind()
+            )),
+        }
     }
 }

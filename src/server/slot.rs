@@ -8,10 +8,13 @@ use http::request::Parts;
 
 use super::one_of::{Candidate, OneOf};
 use super::proving::Strangers;
+#[cfg(feature = "testing")]
 use crate::claims::ClaimSet;
 use crate::credential::{Carrier, Credential};
 use crate::error::{ConfigError, Error, Reason};
-use crate::kind::{ACCESS_TOKEN, Kind, KindError, Kinds, exactly_one};
+#[cfg(feature = "testing")]
+use crate::kind::exactly_one;
+use crate::kind::{ACCESS_TOKEN, Kind, KindError, Kinds};
 use crate::route::When;
 use crate::text::quote;
 use crate::token::SecondSlot;
@@ -297,9 +300,19 @@ impl Slot {
         kind.map_or_else(|| self.default_kind.clone(), |kind| kind.shared_name())
     }
 
+    /// Whether tokens of the kind `name` belong into this slot.
+    #[cfg(feature = "testing")]
+    pub(super) fn knows(&self, name: &str) -> bool {
+        let mut kinds = self.kinds().map(|kind| kind.name()).peekable();
+        match kinds.peek() {
+            None => *name == *self.default_kind,
+            Some(_) => kinds.any(|kind| kind == name),
+        }
+    }
+
     /// The kind of a token with these claims, as if an `at+jwt` held them in the carrier its kind is
     /// bound to, or the first.
-    #[cfg_attr(not(feature = "testing"), allow(dead_code))]
+    #[cfg(feature = "testing")]
     pub(super) fn kind_of(&self, claims: &ClaimSet) -> Result<Arc<str>, String> {
         if self.kinds().next().is_none() {
             return Ok(self.default_kind.clone());

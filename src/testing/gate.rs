@@ -9,7 +9,7 @@ use crate::jwks::RemoteJwks;
 use crate::jwt::{JwtVerifier, JwtVerifierBuilder};
 use crate::kind::ACCESS_TOKEN;
 use crate::middleware::AuthenticateLayer;
-use crate::server::{ResourceServer, ResourceServerBuilder, Side};
+use crate::server::{Proven, ResourceServer, ResourceServerBuilder};
 use crate::token::AccessToken;
 use crate::verified::Verified;
 
@@ -75,31 +75,47 @@ impl ResourceServer {
     /// ```
     #[track_caller]
     pub fn with_claims(&self, claims: impl Serialize) -> AuthenticateLayer {
-        self.layer_with(token_of(self, Side::First, claims), None)
+        let claims = ClaimSet::from_serialize(&claims).expect("claims are a JSON object");
+        let token = self.token_with(claims);
+        self.layer_with(Proven::of(Some(
+            token.unwrap_or_else(|why| panic!("{why}")),
+        )))
     }
 
-    /// As [`with_claims`](Self::with_claims), for a server with a second credential slot: every
-    /// request carries a proven token in each.
+    /// As [`with_claims`](Self::with_claims), with a token for each named kind, in the credential slot
+    /// the kind belongs into. The kind is taken at its word: its marks and demands are not looked at.
     ///
     /// # Panics
     ///
-    /// As [`with_claims`](Self::with_claims), and if the server has no second slot.
+    /// If a kind is none of this server's, two belong into one slot, or claims are no JSON object with
+    /// well-typed claims.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # fn app() -> axum::Router { axum::Router::new() }
+    /// # fn both(server: portcullis::ResourceServer) {
+    /// use serde_json::json;
+    ///
+    /// let app = app().layer(server.with_kinds([
+    ///     ("applicant", json!({"sub": "alice"})),
+    ///     ("job session", json!({"sub": "shop", "job": "cook"})),
+    /// ]));
+    /// # }
+    /// ```
     #[track_caller]
-    pub fn with_claims_of_both(
+    pub fn with_kinds<'a>(
         &self,
-        first: impl Serialize,
-        second: impl Serialize,
+        tokens: impl IntoIterator<Item = (&'a str, impl Serialize)>,
     ) -> AuthenticateLayer {
-        let first = token_of(self, Side::First, first);
-        self.layer_with(first, Some(token_of(self, Side::Second, second)))
+        let mut proven = Proven::default();
+        for (kind, claims) in tokens {
+            let claims = ClaimSet::from_serialize(&claims).expect("claims are a JSON object");
+            let added = self.add_token(&mut proven, kind, claims);
+            added.unwrap_or_else(|why| panic!("{why}"));
+        }
+        self.layer_with(proven)
     }
-}
-
-#[track_caller]
-fn token_of(server: &ResourceServer, side: Side, claims: impl Serialize) -> AccessToken {
-    let claims = ClaimSet::from_serialize(&claims).expect("claims are a JSON object");
-    let token = server.token_with(side, claims);
-    token.unwrap_or_else(|why| panic!("{why}"))
 }
 
 /// A proven token with these claims, for handlers that are called as plain functions.
@@ -126,6 +142,39 @@ fn token_of(server: &ResourceServer, side: Side, claims: impl Serialize) -> Acce
 /// ```
 #[track_caller]
 pub fn access_token(claims: impl Serialize) -> AccessToken {
+    access_token_of_kind(ACCESS_TOKEN, claims)
+}
+
+/// As [`access_token`], of the kind `name`.
+///
+/// # Panics
+///
+/// As [`access_token`].
+///
+/// # Examples
+///
+/// ```
+/// use portcullis::{FromToken, Token, TokenKind, testing};
+/// use serde_json::json;
+///
+/// struct Applicant;
+/// impl TokenKind for Applicant {
+///     const NAME: &'static str = "applicant";
+/// }
+///
+/// async fn apply(applicant: Token<Applicant>) -> String {
+///     format!("thank you, {}", applicant.principal())
+/// }
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), portcullis::Error> {
+/// let token = testing::access_token_of_kind("applicant", json!({"sub": "alice"}));
+/// assert_eq!(apply(Token::from_token(&token)?).await, "thank you, alice");
+/// # Ok(())
+/// # }
+/// ```
+#[track_caller]
+pub fn access_token_of_kind(name: &str, claims: impl Serialize) -> AccessToken {
     let claims = ClaimSet::from_serialize(&claims).expect("claims are a JSON object");
-    AccessToken::new(Verified::new(claims), ACCESS_TOKEN.into(), UnixTime::MAX)
+    AccessToken::new(Verified::new(claims), name.into(), UnixTime::MAX)
 }

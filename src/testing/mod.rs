@@ -70,7 +70,7 @@ pub use builder::AuthorizationServerBuilder;
 pub use clock::ManualClock;
 pub use desk::Desk;
 pub use exchange::{basic_credentials, json_answer, json_body, parameters};
-pub use gate::access_token;
+pub use gate::{access_token, access_token_of_kind};
 pub use mint::TokenBuilder;
 pub use opaque::OpaqueBuilder;
 pub use server::AuthorizationServer;

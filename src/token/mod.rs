@@ -60,6 +60,7 @@ struct Facts {
 
 impl AccessToken {
     /// Reads the principal as the standard claims say.
+    #[cfg(any(test, feature = "testing"))]
     pub(crate) fn new(verified: Verified, kind: Arc<str>, good_until: UnixTime) -> AccessToken {
         let principal = PrincipalType::of(verified.claims());
         AccessToken::with(verified, kind, good_until, principal, None)

@@ -109,8 +109,9 @@ impl Provenance {
     /// Whether no token can be accepted by both. Two sets of public keys may share a key, so they
     /// do not tell tokens apart; a secret does, from another secret and from any public key.
     pub(crate) fn excludes(&self, other: &Provenance) -> bool {
-        let shared = |issuer: &Box<str>| other.issuers.contains(issuer);
-        !self.issuers.iter().any(shared) || self.secret != other.secret
+        let mut issuers = self.issuers.iter();
+        let shared = issuers.any(|issuer| other.issuers.contains(issuer));
+        !shared || self.secret != other.secret
     }
 }
 

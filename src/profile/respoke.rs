@@ -1,1 +1,0 @@
-//! Respoke: sessions, apps and administrators in headers of their own, and role trees.
