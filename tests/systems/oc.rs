@@ -252,6 +252,11 @@ async fn oc_02_three_parts_are_a_jwt_and_nothing_else() {
     assert_eq!(world.get("/ncip", &forged).await.status, 401);
     assert_eq!(world.looked_up(), 0);
 
+    // What cannot be read is the token's fault here.
+    let odd = jwt.clone().claim("scopes", 7).mint();
+    assert_eq!(world.get("/open", &odd).await.status, 401);
+    assert_eq!(world.looked_up(), 0);
+
     // `tk_` decides, whatever follows: here a JWT that would be good without it.
     let dressed = format!("tk_{}", jwt.mint());
     assert_eq!(world.get("/ncip", &dressed).await.status, 401);
@@ -271,21 +276,30 @@ async fn oc_02_three_parts_are_a_jwt_and_nothing_else() {
 
 #[tokio::test]
 async fn oc_03_refresh_tokens_and_codes_are_refused_without_a_look_up() {
-    let world = World::with_jwts();
-    // The store knows them, and would say what they stand for.
-    for prefix in ["rt_", "auth_"] {
-        let row = json!({"scopes": "WMS_NCIP", "expires_at": date(NOW + 60)});
-        let token = world.issuer.opaque().prefix(prefix).response(row).mint();
-        for token in [token.clone(), format!("{token}.b.c")] {
-            let answer = world.get("/open", &token).await;
-            assert_eq!(answer.status, 401, "{token}");
-            assert!(answer.header("www-authenticate").contains("invalid_token"));
+    let strict = World::with_jwts();
+    // Even a gate that looks everything else up knows that these are for the issuer alone.
+    let broad = World::with(|issuer, gate| {
+        let tokens = oclc::look_up(issuer::store(issuer)).build().unwrap();
+        gate.verifier(tokens)
+    });
+    for world in [&strict, &broad] {
+        for prefix in ["rt_", "auth_"] {
+            // The store knows it, and would say what it stands for.
+            let row = json!({"scopes": "WMS_NCIP", "expires_at": date(NOW + 60)});
+            let token = world.issuer.opaque().prefix(prefix).response(row).mint();
+            for token in [token.clone(), format!("{token}.b.c")] {
+                let answer = world.get("/open", &token).await;
+                assert_eq!(answer.status, 401, "{token}");
+                assert!(answer.header("www-authenticate").contains("invalid_token"));
+            }
         }
+        assert_eq!(world.looked_up(), 0);
     }
-    for other in ["TK_1", "tk", "8eaa9f92"] {
-        assert_eq!(world.get("/open", other).await.status, 401, "{other}");
+    for (place, other) in ["TK_1", "tk", "8eaa9f92"].into_iter().enumerate() {
+        assert_eq!(strict.get("/open", other).await.status, 401, "{other}");
+        assert_eq!(broad.get("/open", other).await.status, 401, "{other}");
+        assert_eq!((strict.looked_up(), broad.looked_up()), (0, place + 1));
     }
-    assert_eq!(world.looked_up(), 0);
 }
 
 #[tokio::test]
@@ -320,6 +334,8 @@ async fn oc_04_what_is_over_is_401_and_what_cannot_be_asked_is_503() {
     }
     world.issuer.calm(STORE);
     assert_eq!(world.get("/open", &token).await.status, 200);
+    world.issuer.stop().await;
+    assert_eq!(world.get("/open", "tk_another").await.status, 503);
 }
 
 #[tokio::test]

@@ -6,24 +6,31 @@
 //! Institutions are registry ids; they compare as texts, so `00001` is not `1`.
 //!
 //! Neither introspection nor keys are published, so the gate is told where to [look up](look_up) a
-//! token; [`claims`] reads the answer. Then it says the same of every token, whoever spelled it:
+//! token; [`claims`] reads the answer. From there on every token speaks alike, however it was spelled.
+//!
+//! # Examples
 //!
 //! ```
-//! # #[cfg(feature = "axum")] {
+//! # #[cfg(not(feature = "axum"))]
+//! # fn main() {}
+//! # #[cfg(feature = "axum")]
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! use std::collections::HashMap;
+//!
 //! use axum::{Router, routing::{get, post}};
 //! use portcullis::profile::oclc::{self, User};
 //! use portcullis::{
 //!     ClaimSet, Claims, ConfigError, Lookup, RequireScope, ResourceGuard, ResourceServer, Unavailable,
 //! };
-//! use std::collections::HashMap;
 //!
 //! portcullis::scopes! {
 //!     /// Lend, and take back.
 //!     pub Ncip = "WMS_NCIP";
 //! }
 //!
-//! /// Stands for the issuer's store: token by token, what its token endpoint answered.
-//! struct Tokens(HashMap<String, String>);
+//! /// Stands for the issuer's store: of each token, what the token endpoint answered.
+//! struct Tokens(HashMap<&'static str, &'static str>);
 //!
 //! impl Lookup for Tokens {
 //!     async fn look_up(&self, token: &str) -> Result<Option<ClaimSet>, Unavailable> {
@@ -47,30 +54,43 @@
 //!     format!("{} of {}", user.principal_id, user.institution)
 //! }
 //!
-//! fn app(server: ResourceServer) -> Result<Router, ConfigError> {
-//!     // A token opens what belongs to its context institution.
-//!     let own = ResourceGuard::path("/institutions/{id}/loans")
-//!         .param_is("id", [oclc::CONTEXT_INSTITUTION])
-//!         .build()?;
-//!     Ok(Router::new()
-//!         .route("/institutions/{id}/loans", post(lend).route_layer(own.layer()))
-//!         .route("/me", get(me))
-//!         .layer(server.layer()))
+//! // A token opens what belongs to its context institution.
+//! let own = ResourceGuard::path("/institutions/{id}/loans")
+//!     .param_is("id", [oclc::CONTEXT_INSTITUTION])
+//!     .build()?;
+//! let server = gate(Tokens(HashMap::from([(
+//!     "tk_Yebz4BpEp9",
+//!     r#"{"expires_at":"2999-12-31 23:59:59Z","scopes":"WMS_NCIP context:128807"}"#,
+//! )])))?;
+//! let api = Router::new()
+//!     .route("/institutions/{id}/loans", post(lend).route_layer(own.layer()))
+//!     .route("/me", get(me))
+//!     .layer(server.layer());
+//!
+//! # use tower::ServiceExt;
+//! for (id, status) in [("128807", 200), ("128808", 403)] {
+//!     let request = http::Request::post(format!("/institutions/{id}/loans"))
+//!         .header("Authorization", "Bearer tk_Yebz4BpEp9")
+//!         .body(axum::body::Body::empty())?;
+//!     assert_eq!(api.clone().oneshot(request).await?.status(), status);
 //! }
-//! # let _ = app(gate(Tokens(HashMap::new()))?)?;
+//! # Ok(())
 //! # }
-//! # Ok::<(), portcullis::ConfigError>(())
 //! ```
 //!
-//! What else an API may want, each on the builder that [`gate`] gives:
+//! # What else an API may want
+//!
+//! Each of these is a method of the builder that [`gate`] gives:
 //!
 //! - JWTs: `.route(When::jwt(), oclc::jwt(verifier))`. Without it they are refused, not looked up.
-//! - A service that implies its parts, so that `WMS_NCIP` would do for `WMS_NCIP:lend`:
+//! - A service that implies its parts, so that `wcapi` will do for `wcapi:view_brief_bib`:
 //!   `.scope_hierarchy(ScopeHierarchy::new().prefix_implies(':'))`.
 //! - Tokens whose two lists of scopes differ: `.kinds(oclc::kinds(ScopeLists::Intersect)?)`.
-//! - Clients that state their user beside the token: [`accept_asserted_principal`].
-//! - Institutions in the query or in the host: [`ResourceGuard`](crate::ResourceGuard) with
-//!   `query_is("x-registryId", ..)`, `subdomain_is("share.example.org", ..)`.
+//! - Refusals in JSON: `.renderer(oclc::JsonErrors)`.
+//!
+//! Clients that state their user beside the token are admitted by [`accept_asserted_principal`].
+//! Institutions in the query or the host are a [`ResourceGuard`](crate::ResourceGuard)'s
+//! `query_is("x-registryId", ..)` and `subdomain_is("share.example.org", ..)`.
 
 mod answer;
 mod asserted;
@@ -121,7 +141,8 @@ pub fn look_up(tokens: impl Lookup) -> LookupVerifierBuilder {
     LookupVerifier::builder(tokens).leeway(Duration::ZERO)
 }
 
-/// Proves JWTs with `verifier`, and reads in their claims what [`claims`] reads in an answer.
+/// Proves JWTs with `verifier`, and reads in their claims what [`claims`] reads in an answer. Their
+/// other claims stay as they are, `sub` among them.
 pub fn jwt(verifier: impl Verifier) -> impl Verifier {
     Reworded::new(verifier, |claims| {
         let reworded = answer::reword(claims);
