@@ -93,14 +93,10 @@ async fn main() -> Result<ExitCode, Box<dyn Error>> {
     issuer::open(&oauth, &CONSORTIUM, &ADA);
     let server = gate(issuer::store(&oauth), clock.clone())?;
     let api = stage.serve(service(&server)?).await?;
-    let (loans, orders) = (
-        format!("{api}/institutions/128807/loans"),
-        format!("{api}/institutions/128807/orders"),
-    );
-    let (elsewhere, me) = (
-        format!("{api}/institutions/128808/orders"),
-        format!("{api}/me"),
-    );
+    let loans = format!("{api}/institutions/128807/loans");
+    let orders = format!("{api}/institutions/128807/orders");
+    let elsewhere = format!("{api}/institutions/128808/orders");
+    let me = format!("{api}/me");
     let token = |query: &str| oauth.url("/token") + "?grant_type=" + query;
     let (key, secret) = (CONSORTIUM.key, CONSORTIUM.secret);
 

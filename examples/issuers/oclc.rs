@@ -34,7 +34,6 @@ pub struct Patron {
 pub const LIFETIME: i64 = 1199;
 /// How long a refresh token lives, in seconds.
 pub const REFRESH_LIFETIME: i64 = 604_799;
-
 /// How long an authorization code lives, in seconds.
 pub const CODE_LIFETIME: i64 = 300;
 
@@ -44,12 +43,21 @@ pub const STORE: &str = "/store/token";
 /// Lets the issuer serve this key and this user.
 pub fn open(issuer: &AuthorizationServer, key: &'static Wskey, patron: &'static Patron) {
     issuer.answer_at(Method::POST, "/token", move |desk, request| {
-        key.token(desk, request).unwrap_or_else(|refusal| refusal)
+        match key.token(desk, request) {
+            Ok(answer) => json_answer(200, answer),
+            Err(Refusal(status, body)) => json_answer(status, body),
+        }
     });
     let auth = format!("/auth/{}", patron.institution);
     issuer.answer_at(Method::GET, &auth, move |desk, request| {
-        key.code(patron, desk, &parameters(request))
-            .unwrap_or_else(|refusal| refusal)
+        match key.log_in(patron, desk, &parameters(request)) {
+            Ok(back) => Response::builder()
+                .status(302)
+                .header("location", back)
+                .body(Vec::new())
+                .unwrap_or_default(),
+            Err(Refusal(status, body)) => json_answer(status, body),
+        }
     });
     issuer.answer_at(Method::POST, STORE, |desk, request| {
         json_answer(200, desk.introspect(text(&json_body(request)["token"])))
@@ -57,29 +65,28 @@ pub fn open(issuer: &AuthorizationServer, key: &'static Wskey, patron: &'static 
 }
 
 /// What a token stands for; the store's row, in the spelling of the older documents.
-fn row(scopes: &str, context: &str, patron: Option<&Value>) -> Value {
-    let [id, namespace, institution] = ["id", "namespace", "institution"]
-        .map(|name| patron.map_or("", |patron| text(&patron[name])));
+fn row(scopes: &str, context: &str, patron: Option<&Patron>) -> Value {
     json!({
         "token_type": "bearer",
-        "principalID": id,
-        "principalIDNS": namespace,
-        "authenticatingInstitutionId": if patron.is_some() { institution } else { context },
+        "principalID": patron.map_or("", |patron| patron.principal_id),
+        "principalIDNS": patron.map_or("", |patron| patron.principal_idns),
+        "authenticatingInstitutionId": patron.map_or(context, |patron| patron.institution),
         "contextInstitutionId": context,
         "scopes": scopes,
     })
 }
 
-type Refused = Response<Vec<u8>>;
+/// Status and body of a refusal.
+struct Refusal(u16, Value);
 
 impl Wskey {
     /// `POST /token?grant_type=…`, HTTP Basic with key and secret, an empty body.
-    fn token(&self, desk: &Desk<'_>, request: &Request<Vec<u8>>) -> Result<Refused, Refused> {
+    fn token(&self, desk: &Desk<'_>, request: &Request<Vec<u8>>) -> Result<Value, Refusal> {
         let (key, secret) = basic_credentials(request).unwrap_or_default();
         if (key.as_str(), secret.as_str()) != (self.key, self.secret) {
             let code = json!({"type": "http", "value": "401"});
             let message = format!("WSKey {key} is invalid");
-            return Err(json_answer(401, json!({"code": code, "message": message})));
+            return Err(Refusal(401, json!({"code": code, "message": message})));
         }
         let asked = parameters(request);
         let row = match asked.get("grant_type").map(String::as_str) {
@@ -91,16 +98,17 @@ impl Wskey {
             Some("refresh_token") => handed_in(desk, &asked, "refresh_token", "rt_")?,
             _ => return Err(forbidden("unauthorized_client")),
         };
-        Ok(json_answer(200, issued(desk, row)))
+        Ok(issued(desk, row))
     }
 
-    /// `GET /auth/{institution}?response_type=code&client_id=…&redirect_uri=…&scope=…`.
-    fn code(
+    /// `GET /auth/{institution}?response_type=code&client_id=…&redirect_uri=…&scope=…`; where to send
+    /// the user back to, with a code.
+    fn log_in(
         &self,
         patron: &Patron,
         desk: &Desk<'_>,
         asked: &BTreeMap<String, String>,
-    ) -> Result<Refused, Refused> {
+    ) -> Result<String, Refusal> {
         let is = |name: &str, wanted: &str| asked.get(name).is_some_and(|found| found == wanted);
         if !is("client_id", self.key) || !is("response_type", "code") {
             return Err(forbidden("unauthorized_client"));
@@ -109,17 +117,10 @@ impl Wskey {
             return Err(forbidden("nobody of that name"));
         }
         let (context, scopes) = self.granted(asked, Some(patron))?;
-        let user = json!({
-            "id": patron.principal_id,
-            "namespace": patron.principal_idns,
-            "institution": patron.institution,
-        });
-        let row = row(&scopes, &context, Some(&user));
+        let row = row(&scopes, &context, Some(patron));
         let code = kept(desk, "auth_", row, CODE_LIFETIME);
         let redirect = asked.get("redirect_uri").map_or("", String::as_str);
-        let answer = Response::builder().status(302);
-        let answer = answer.header("location", format!("{redirect}?code={code}"));
-        Ok(answer.body(Vec::new()).unwrap_or_default())
+        Ok(format!("{redirect}?code={code}"))
     }
 
     /// The context institution that is asked for, and those of the scopes that are granted there. A
@@ -129,27 +130,26 @@ impl Wskey {
         &self,
         asked: &BTreeMap<String, String>,
         patron: Option<&Patron>,
-    ) -> Result<(String, String), Refused> {
-        let asked = asked.get("scope").map_or("", String::as_str);
-        let context = asked
-            .split(' ')
-            .find_map(|word| word.strip_prefix("context:"));
-        let context = context.unwrap_or(self.institutions[0].0);
+    ) -> Result<(String, String), Refusal> {
+        let asked = asked.get("scope").map_or("", String::as_str).split(' ');
+        let mut contexts = asked
+            .clone()
+            .filter_map(|word| word.strip_prefix("context:"));
+        let context = contexts.next().unwrap_or(self.institutions[0].0);
         let here = self.institutions.iter().find(|(id, _)| *id == context);
         let (_, services) = here.ok_or_else(|| forbidden("unauthorized_client"))?;
-        let is_special = |word: &str| word == "refresh_token" || word.starts_with("context:");
-        let on_key = |word: &str| self.institutions.iter().any(|(_, all)| all.contains(&word));
-        if let Some(word) = asked
-            .split(' ')
-            .find(|word| !is_special(word) && !on_key(word))
-        {
-            return Err(forbidden(&format!("Invalid scope(s): {word} [Not on key]")));
+        let mut granted = Vec::new();
+        for word in asked {
+            if word == "refresh_token" || word.starts_with("context:") {
+                granted.push(word);
+            } else if !self.institutions.iter().any(|(_, all)| all.contains(&word)) {
+                return Err(forbidden(&format!("Invalid scope(s): {word} [Not on key]")));
+            } else if services.contains(&word)
+                && patron.is_none_or(|patron| patron.grants.contains(&word))
+            {
+                granted.push(word);
+            }
         }
-        let given = |word: &&str| {
-            let by_patron = patron.is_none_or(|patron| patron.grants.contains(word));
-            is_special(word) || (services.contains(word) && by_patron)
-        };
-        let granted: Vec<&str> = asked.split(' ').filter(given).collect();
         Ok((context.to_owned(), granted.join(" ")))
     }
 }
@@ -166,13 +166,14 @@ fn handed_in(
     asked: &BTreeMap<String, String>,
     name: &str,
     prefix: &str,
-) -> Result<Value, Refused> {
+) -> Result<Value, Refusal> {
     let token = asked.get(name).filter(|token| token.starts_with(prefix));
-    let row = token.map(|token| (desk.introspect(token), desk.revoke(token)));
-    let now = desk.now().as_secs();
-    match row {
-        Some((row, true)) if row["until"].as_i64().is_some_and(|until| now < until) => Ok(row),
-        _ => Err(forbidden("invalid_grant")),
+    let token = token.ok_or_else(|| forbidden("invalid_grant"))?;
+    let (row, now) = (desk.introspect(token), desk.now().as_secs());
+    let in_time = row["until"].as_i64().is_some_and(|until| now < until);
+    match desk.revoke(token) && in_time {
+        true => Ok(row),
+        false => Err(forbidden("invalid_grant")),
     }
 }
 
@@ -207,8 +208,8 @@ fn issued(desk: &Desk<'_>, mut row: Value) -> Value {
     answer
 }
 
-fn forbidden(message: &str) -> Refused {
-    json_answer(403, json!({"code": 403, "message": message}))
+fn forbidden(message: &str) -> Refusal {
+    Refusal(403, json!({"code": 403, "message": message}))
 }
 
 fn text(value: &Value) -> &str {

@@ -65,8 +65,39 @@ pub(super) fn reword(claims: &ClaimSet) -> Result<ClaimSet, Box<dyn Error>> {
 }
 
 /// Scopes, institutions and user, each in one spelling. What contradicts itself becomes an array, for
-/// [`kinds`] to refuse.
+/// `kinds` to refuse.
 fn facts(answer: &LookupAnswer) -> Result<Map<String, Value>, AnswerError> {
+    let lists = scope_lists(answer)?;
+    let words: BTreeSet<&str> = lists.iter().flat_map(Scopes::iter).collect();
+    let holds = |list: &Scopes, word: &str| list.iter().any(|held| held == word);
+    let (agreed, disputed): (Vec<&str>, Vec<&str>) =
+        (words.iter()).partition(|word| lists.iter().all(|list| holds(list, word)));
+    let is_scope = |word: &&str| !word.starts_with("context:") && *word != "refresh_token";
+    let scope: Vec<&str> = agreed.into_iter().filter(is_scope).collect();
+
+    let mut facts = Map::new();
+    facts.insert("scope".to_owned(), json!(scope));
+    if !disputed.is_empty() {
+        facts.insert(DISPUTED.to_owned(), json!(disputed));
+    }
+    let named = words
+        .iter()
+        .filter_map(|word| word.strip_prefix("context:"));
+    let contexts = ids(answer, "context_institution_id").chain(named.map(str::to_owned));
+    facts.extend(one_of(CONTEXT, contexts));
+    let authenticating = ids(answer, "authenticating_institution_id");
+    facts.extend(one_of(AUTHENTICATING, authenticating));
+    // An id is nobody without its namespace. Both have been empty since 2019, mostly.
+    let (id, namespace) = (answer.text("principal_id")?, answer.text("principal_idns")?);
+    if let (Some(id), Some(namespace)) = (id, namespace) {
+        facts.insert(PRINCIPAL_ID.to_owned(), json!(id));
+        facts.insert(PRINCIPAL_IDNS.to_owned(), json!(namespace));
+    }
+    Ok(facts)
+}
+
+/// What `scope` says and what `scopes` says, as far as they are there.
+fn scope_lists(answer: &LookupAnswer) -> Result<Vec<Scopes>, AnswerError> {
     let mut lists = Vec::new();
     for name in ["scope", "scopes"] {
         match answer.words(name)? {
@@ -76,37 +107,7 @@ fn facts(answer: &LookupAnswer) -> Result<Map<String, Value>, AnswerError> {
             None => {}
         }
     }
-    let words: BTreeSet<&str> = lists.iter().flat_map(Scopes::iter).collect();
-    let in_all = |word: &&str| {
-        lists
-            .iter()
-            .all(|list| list.iter().any(|held| held == *word))
-    };
-    let (agreed, disputed): (Vec<&str>, Vec<&str>) = words.iter().partition(|word| in_all(word));
-    let is_scope = |word: &&str| !word.starts_with("context:") && *word != "refresh_token";
-    let scope: Vec<&str> = agreed.into_iter().filter(is_scope).collect();
-    let named = words
-        .iter()
-        .filter_map(|word| word.strip_prefix("context:"));
-
-    let mut facts = Map::new();
-    facts.insert("scope".to_owned(), json!(scope));
-    if !disputed.is_empty() {
-        facts.insert(DISPUTED.to_owned(), json!(disputed));
-    }
-    let contexts = ids(answer, "context_institution_id").chain(named.map(str::to_owned));
-    facts.extend(one_of(CONTEXT, contexts));
-    facts.extend(one_of(
-        AUTHENTICATING,
-        ids(answer, "authenticating_institution_id"),
-    ));
-    // An id is nobody without its namespace. Both have been empty since 2019, mostly.
-    let (id, namespace) = (answer.text("principal_id")?, answer.text("principal_idns")?);
-    if let (Some(id), Some(namespace)) = (id, namespace) {
-        facts.insert(PRINCIPAL_ID.to_owned(), json!(id));
-        facts.insert(PRINCIPAL_IDNS.to_owned(), json!(namespace));
-    }
-    Ok(facts)
+    Ok(lists)
 }
 
 /// Every id the answer gives for a field, as text.

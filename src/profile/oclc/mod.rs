@@ -171,7 +171,8 @@ impl TokenKind for ClientToken {
 pub enum ScopeLists {
     /// It is refused.
     MustAgree,
-    /// It grants what is in both.
+    /// It grants what is in both. A context institution counts from either, as long as no other is
+    /// named.
     Intersect,
 }
 
