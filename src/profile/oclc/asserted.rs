@@ -36,10 +36,12 @@ impl UnverifiedPrincipal {
         let query = form_urlencoded::parse(parts.uri.query().unwrap_or_default().as_bytes());
         let mut asserted = UnverifiedPrincipal::default();
         for (name, value) in header.into_iter().chain(query.into_owned()) {
-            let field = match () {
-                () if name.eq_ignore_ascii_case(PRINCIPAL_ID) => &mut asserted.principal_id,
-                () if name.eq_ignore_ascii_case(PRINCIPAL_IDNS) => &mut asserted.principal_idns,
-                () => continue,
+            let field = if name.eq_ignore_ascii_case(PRINCIPAL_ID) {
+                &mut asserted.principal_id
+            } else if name.eq_ignore_ascii_case(PRINCIPAL_IDNS) {
+                &mut asserted.principal_idns
+            } else {
+                continue;
             };
             if value.is_empty() {
                 continue;
