@@ -61,7 +61,7 @@ impl AnswerError {
         })
     }
 
-    pub(super) fn wrong(name: &str, found: &'static str, wanted: &'static str) -> AnswerError {
+    pub(crate) fn wrong(name: &str, found: &'static str, wanted: &'static str) -> AnswerError {
         AnswerError(Fault::Type {
             name: name.into(),
             found,

@@ -59,7 +59,8 @@ impl AuthorizationServer {
 /// Signing keys. There is one current key for each algorithm, made when it is first used and named
 /// `es256-1`, `es256-2` and so on; the default algorithm's is there from the start.
 impl AuthorizationServer {
-    /// Makes a new current key for each algorithm in use. The old ones stay published.
+    /// Makes a new current key for each algorithm in use, or takes the one that was
+    /// [announced](Self::announce). The old ones stay published.
     ///
     /// # Panics
     ///
@@ -67,6 +68,17 @@ impl AuthorizationServer {
     #[track_caller]
     pub fn rotate(&self) {
         self.shared().state().keys.rotate();
+    }
+
+    /// Publishes the next key of each algorithm in use ahead of its rotation, as issuers do so that
+    /// gates know it in time. Does nothing if that is done already.
+    ///
+    /// # Panics
+    ///
+    /// If the machine cannot make a key.
+    #[track_caller]
+    pub fn announce(&self) {
+        self.shared().state().keys.announce();
     }
 
     /// Takes a key out of the key set. A current key still signs: so does whoever stole it.
@@ -80,7 +92,7 @@ impl AuthorizationServer {
         assert!(withdrawn, "no published key has the kid {kid:?}");
     }
 
-    /// Takes every key but the current ones out of the key set. Keys of
+    /// Takes every key but the current and the announced ones out of the key set. Keys of
     /// [`publish_jwk`](Self::publish_jwk) stay.
     pub fn withdraw_old(&self) {
         self.shared().state().keys.withdraw_old();

@@ -35,6 +35,11 @@ impl Desk<'_> {
         self.server.clock.now()
     }
 
+    /// The key set as it is published now, for an issuer that publishes it elsewhere.
+    pub fn jwks(&self) -> Value {
+        self.server.state().keys.jwks()
+    }
+
     /// Begins a JWT.
     pub fn token(&self) -> TokenBuilder {
         TokenBuilder::new(Arc::clone(self.server))
@@ -136,6 +141,9 @@ mod tests {
                 desk.introspect(&String::from_utf8_lossy(request.body())),
             )
         });
+        server.answer_at(Method::GET, "/certs", |desk, _| {
+            json_answer(200, desk.jwks())
+        });
         (server, clock)
     }
 
@@ -174,6 +182,15 @@ mod tests {
         }
         let (_, unknown) = read(&ask(&server, Method::PUT, "/lend", token).await);
         assert_eq!(unknown, json!({"active": false}));
+    }
+
+    #[tokio::test]
+    async fn a_key_set_is_published_elsewhere_too() {
+        let (server, _) = server();
+        server.announce();
+        let (_, certs) = read(&ask(&server, Method::GET, "/certs", "").await);
+        assert_eq!(certs, server.jwks());
+        assert_eq!(certs["keys"].as_array().unwrap().len(), 2);
     }
 
     #[tokio::test]

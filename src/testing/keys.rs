@@ -10,7 +10,8 @@ use serde_json::{Value, json};
 use crate::algorithm::Algorithm;
 use crate::signing::SigningKey;
 
-/// The keys a server ever had. The newest of an algorithm is its current one.
+/// The keys a server ever had. The newest of an algorithm that is not merely announced is its current
+/// one.
 #[derive(Default)]
 pub(super) struct KeyRing {
     keys: Vec<Key>,
@@ -22,6 +23,8 @@ pub(super) struct Key {
     pub(super) kid: String,
     pub(super) signing: Arc<SigningKey>,
     published: bool,
+    /// Published ahead of the rotation that makes it current.
+    announced: bool,
 }
 
 impl KeyRing {
@@ -32,19 +35,25 @@ impl KeyRing {
             !algorithm.is_symmetric(),
             "{algorithm} has no key pair, use `hmac` with a secret"
         );
-        match self.of(algorithm).last() {
+        match self.newest(algorithm) {
             Some(key) => key.clone(),
-            None => self.add(algorithm),
+            None => self.add(algorithm, false),
         }
     }
 
+    /// The current key of `algorithm`, if there is one.
+    fn newest(&self, algorithm: Algorithm) -> Option<&Key> {
+        self.of(algorithm).filter(|key| !key.announced).last()
+    }
+
     #[track_caller]
-    fn add(&mut self, algorithm: Algorithm) -> Key {
+    fn add(&mut self, algorithm: Algorithm, announced: bool) -> Key {
         let number = self.of(algorithm).count() + 1;
         let key = Key {
             kid: format!("{}-{number}", algorithm.name().to_lowercase()),
             signing: Arc::new(new_key(algorithm)),
             published: true,
+            announced,
         };
         self.keys.push(key.clone());
         key
@@ -64,9 +73,18 @@ impl KeyRing {
     }
 
     pub(super) fn rotate(&mut self) {
+        self.announce();
+        for key in &mut self.keys {
+            key.announced = false;
+        }
+    }
+
+    pub(super) fn announce(&mut self) {
         let algorithms: Vec<Algorithm> = self.algorithms().collect();
         for algorithm in algorithms {
-            self.add(algorithm);
+            if !self.of(algorithm).any(|key| key.announced) {
+                self.add(algorithm, true);
+            }
         }
     }
 
@@ -87,11 +105,11 @@ impl KeyRing {
     pub(super) fn withdraw_old(&mut self) {
         let current: Vec<String> = self
             .algorithms()
-            .filter_map(|algorithm| self.of(algorithm).last())
+            .filter_map(|algorithm| self.newest(algorithm))
             .map(|key| key.kid.clone())
             .collect();
         for key in &mut self.keys {
-            key.published &= current.contains(&key.kid);
+            key.published &= key.announced || current.contains(&key.kid);
         }
     }
 
@@ -235,6 +253,23 @@ mod tests {
         assert_eq!(kids(&ring), ["es256-2"]);
         // Whoever stole a withdrawn key still signs with it.
         assert_eq!(ring.current(Algorithm::EdDSA).kid, "eddsa-2");
+    }
+
+    #[test]
+    fn an_announced_key_is_published_before_it_signs() {
+        let mut ring = KeyRing::default();
+        assert_eq!(ring.current(Algorithm::ES256).kid, "es256-1");
+        ring.announce();
+        ring.announce();
+        assert_eq!(kids(&ring), ["es256-1", "es256-2"]);
+        assert_eq!(ring.current(Algorithm::ES256).kid, "es256-1");
+        ring.withdraw_old();
+        assert_eq!(kids(&ring), ["es256-1", "es256-2"]);
+        ring.rotate();
+        assert_eq!(ring.current(Algorithm::ES256).kid, "es256-2");
+        assert_eq!(kids(&ring), ["es256-1", "es256-2"]);
+        ring.withdraw_old();
+        assert_eq!(kids(&ring), ["es256-2"]);
     }
 
     #[test]
