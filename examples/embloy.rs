@@ -10,7 +10,7 @@
 
 use std::collections::HashSet;
 use std::process::ExitCode;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use axum::Router;
@@ -34,21 +34,11 @@ mod stage;
 use issuer::{ACCESS_SECRET, CLIENT_SECRET, PASSWORD, REQUEST_SECRET};
 use stage::Stage;
 
-/// Users that may not come in any more.
-#[derive(Clone, Default)]
-struct Blocked(Arc<Mutex<HashSet<String>>>);
+/// Where people find the API, whatever address it listens on.
+const ROOT: &str = "https://api.embloy.com";
 
-impl Blocked {
-    fn block(&self, user: &str) {
-        let mut users = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        users.insert(user.to_owned());
-    }
-
-    fn has(&self, user: &str) -> bool {
-        let users = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        users.contains(user)
-    }
-}
+/// The ids of users that may not come in any more.
+type Blocked = Arc<Mutex<HashSet<String>>>;
 
 fn gate(clock: impl Clock, blocked: Blocked) -> Result<ResourceServer, ConfigError> {
     let access = Access::kind(Dialect::Current);
@@ -62,11 +52,11 @@ fn gate(clock: impl Clock, blocked: Blocked) -> Result<ResourceServer, ConfigErr
                 .kind(Client::kind(), verifier(CLIENT_SECRET).build()?)
                 .kind(request, verifier(REQUEST_SECRET).build()?),
         )
-        .check_with(Access::scope_fits(
-            Dialect::Current,
-            "https://api.embloy.com",
-        ))
-        .check_with(unless_blocked(move |user, _| blocked.has(user)))
+        .check_with(Access::scope_fits(Dialect::Current, ROOT))
+        .check_with(unless_blocked(move |user, _| {
+            let users = blocked.lock();
+            users.map_or(true, |users| users.contains(user)) // In doubt nobody comes in.
+        }))
         .renderer(ErrorStyle)
         .clock(clock)
         .build()
@@ -164,14 +154,12 @@ async fn main() -> Result<ExitCode, Box<dyn std::error::Error>> {
         .expect(401)
         .play()
         .await;
-    let admin = "eyJzdWIiOjEsInR5cCI6ImFkbWluIn0"; // {"sub":1,"typ":"admin"}
     let mut parts: Vec<&str> = ada.split('.').collect();
-    parts[1] = admin;
-    let tampered = parts.join(".");
+    parts[1] = "eyJzdWIiOjEsInR5cCI6ImFkbWluIn0"; // {"sub":1,"typ":"admin"}
     stage
         .step("Nor does an access token whose claims somebody rewrote, as admin.")
         .get(&user)
-        .bearer(&tampered)
+        .bearer(&parts.join("."))
         .expect(401)
         .play()
         .await;
@@ -200,15 +188,8 @@ async fn main() -> Result<ExitCode, Box<dyn std::error::Error>> {
         .await;
 
     let (_, acme) = log_in(&mut stage, &auth, "Somebody at Acme", "jobs@acme.example").await;
-    stage
-        .step("Ada pays for nothing, so she gets no client token.")
-        .post(format!("{auth}/client"))
-        .bearer(&ada)
-        .expect(403)
-        .play()
-        .await;
     let client = stage
-        .step("Acme does: this one is for its server.")
+        .step("Acme pays, so it gets a client token for its server.")
         .post(format!("{auth}/client"))
         .bearer(&acme)
         .play()
@@ -262,14 +243,7 @@ async fn main() -> Result<ExitCode, Box<dyn std::error::Error>> {
         .play()
         .await;
     stage
-        .step("The request token is for the gardener ...")
-        .get(format!("{api}/sdk/preview/gardener"))
-        .bearer(&ada)
-        .header("request_token", &request)
-        .play()
-        .await;
-    stage
-        .step("... and not for the cook.")
+        .step("The request token is for the gardener, not for the cook.")
         .get(format!("{api}/sdk/preview/cook"))
         .bearer(&ada)
         .header("request_token", &request)
@@ -303,7 +277,10 @@ async fn main() -> Result<ExitCode, Box<dyn std::error::Error>> {
         .play()
         .await;
 
-    blocked.block("1");
+    blocked
+        .lock()
+        .map_err(|_| "a thread panicked")?
+        .insert("1".to_owned());
     stage
         .step("Embloy blocks Ada: her token is as good as before, and of no use.")
         .get(&user)
