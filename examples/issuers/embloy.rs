@@ -89,13 +89,18 @@ pub fn open(server: &AuthorizationServer) {
         let book = Arc::clone(&book);
         server.answer_at(Method::POST, path, move |desk, request| {
             let answer = call(&book, desk, request);
-            answer.unwrap_or_else(|refusal| refusal)
+            answer.unwrap_or_else(|Refusal(status, attribute, error)| {
+                json_answer(status, json!({attribute: [{"error": error}]}))
+            })
         });
     }
 }
 
 type Answer = Response<Vec<u8>>;
-type Call = fn(&Book, &Desk<'_>, &Request<Vec<u8>>) -> Result<Answer, Answer>;
+type Call = fn(&Book, &Desk<'_>, &Request<Vec<u8>>) -> Result<Answer, Refusal>;
+
+/// A status, what is wrong, and how.
+struct Refusal(u16, &'static str, &'static str);
 
 /// What was issued: of which kind, to whom, until when.
 #[derive(Default)]
@@ -103,20 +108,19 @@ struct Book(Mutex<HashMap<String, (&'static str, &'static User, i64)>>);
 
 impl Book {
     /// For a password, in Basic credentials.
-    fn refresh(&self, desk: &Desk<'_>, request: &Request<Vec<u8>>) -> Result<Answer, Answer> {
+    fn refresh(&self, desk: &Desk<'_>, request: &Request<Vec<u8>>) -> Result<Answer, Refusal> {
         let credentials = basic_credentials(request);
-        let (email, password) =
-            credentials.ok_or_else(|| refusal(400, "email|password", "ERR_BLANK"))?;
+        let (email, password) = credentials.ok_or(Refusal(400, "email|password", "ERR_BLANK"))?;
         let user = USERS
             .iter()
             .find(|user| user.email == email && password == PASSWORD)
-            .ok_or_else(|| refusal(401, "email|password", "ERR_INVALID"))?;
+            .ok_or(Refusal(401, "email|password", "ERR_INVALID"))?;
         let lifetime = match parameters(request).get("refresh_token[validity]") {
             None => REFRESH_LIFETIME,
             Some(wish) => wish.parse().unwrap_or(0),
         };
         if !(2 * HOUR..=REFRESH_LIFETIME).contains(&lifetime) {
-            return Err(refusal(400, "validity", "ERR_INVALID"));
+            return Err(Refusal(400, "validity", "ERR_INVALID"));
         }
         let now = desk.now().as_secs();
         let claims = json!({
@@ -132,10 +136,10 @@ impl Book {
     }
 
     /// For a refresh token, in the body.
-    fn access(&self, desk: &Desk<'_>, request: &Request<Vec<u8>>) -> Result<Answer, Answer> {
+    fn access(&self, desk: &Desk<'_>, request: &Request<Vec<u8>>) -> Result<Answer, Refusal> {
         let body = json_body(request);
         if body["grant_type"] != "refresh_token" {
-            return Err(refusal(400, "grant_type", "ERR_INVALID"));
+            return Err(Refusal(400, "grant_type", "ERR_INVALID"));
         }
         let user = self.holder("refresh", body["refresh_token"].as_str(), desk)?;
         let claims = json!({
@@ -157,11 +161,11 @@ impl Book {
     }
 
     /// For an access token, if its holder pays.
-    fn client(&self, desk: &Desk<'_>, request: &Request<Vec<u8>>) -> Result<Answer, Answer> {
+    fn client(&self, desk: &Desk<'_>, request: &Request<Vec<u8>>) -> Result<Answer, Refusal> {
         let bearer = header(request, "authorization");
         let token = bearer.and_then(|bearer| bearer.strip_prefix("Bearer "));
         let user = self.holder("access", token, desk)?;
-        let tier = user.tier.ok_or_else(|| refusal(403, "user", "ERR_RAC"))?;
+        let tier = user.tier.ok_or(Refusal(403, "user", "ERR_RAC"))?;
         let now = desk.now().as_secs();
         let exp = json_body(request)["exp"].as_i64();
         let claims = json!({
@@ -176,12 +180,12 @@ impl Book {
     }
 
     /// For a client token, about one job.
-    fn request(&self, desk: &Desk<'_>, request: &Request<Vec<u8>>) -> Result<Answer, Answer> {
+    fn request(&self, desk: &Desk<'_>, request: &Request<Vec<u8>>) -> Result<Answer, Refusal> {
         let user = self.holder("client", header(request, "client_token"), desk)?;
         let body = json_body(request);
         let mode = body["mode"].as_str().unwrap_or("job");
         let slug = match (body["job_slug"].as_str(), mode) {
-            (None, _) => return Err(refusal(400, "job_slug", "ERR_BLANK")),
+            (None, _) => return Err(Refusal(400, "job_slug", "ERR_BLANK")),
             (Some(slug), "job") => slug.to_owned(),
             (Some(slug), mode) => format!("{mode}__{slug}"),
         };
@@ -225,22 +229,18 @@ impl Book {
         kind: &str,
         token: Option<&str>,
         desk: &Desk<'_>,
-    ) -> Result<&'static User, Answer> {
-        let token = token.ok_or_else(|| refusal(400, "token", "ERR_BLANK"))?;
+    ) -> Result<&'static User, Refusal> {
+        let token = token.ok_or(Refusal(400, "token", "ERR_BLANK"))?;
         let issued = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         match issued.get(token) {
             Some((found, user, until)) if *found == kind && desk.now().as_secs() < *until => {
                 Ok(user)
             }
-            _ => Err(refusal(401, "token", "ERR_INVALID")),
+            _ => Err(Refusal(401, "token", "ERR_INVALID")),
         }
     }
 }
 
 fn header<'a>(request: &'a Request<Vec<u8>>, name: &str) -> Option<&'a str> {
     request.headers().get(name)?.to_str().ok()
-}
-
-fn refusal(status: u16, attribute: &str, error: &str) -> Answer {
-    json_answer(status, json!({attribute: [{"error": error}]}))
 }

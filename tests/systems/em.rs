@@ -151,6 +151,7 @@ fn api(gate: ResourceServerBuilder) -> Router {
         .route("/api/v0/jobs_secret", get(user))
         .route("/api/v1/jobs", get(user))
         .route("/api/next/jobs", get(user))
+        .route("/other/v0/jobs", get(user))
         .route("/admin", get(user))
         .route("/api/v0/sdk/request/handle", post(apply))
         .route("/api/v0/sdk/apply", post(apply_for))
@@ -499,6 +500,7 @@ async fn em_09_a_scope_url_covers_methods_and_paths() {
         ("/api.write", "HEAD", "/api/v0/user", 403),
         ("/api.write", "OPTIONS", "/api/v0/user", 403),
         ("/api.write", "GET", "/admin", 403),
+        ("/api.write", "GET", "/other/v0/jobs", 403),
         ("/api.write", "GET", "/api/next/jobs", 403),
         ("/api/jobs.write", "GET", "/api/v0/user", 403),
         ("/api/jobs.write", "GET", "/api/v0/jobs", 200),
@@ -946,6 +948,7 @@ async fn em_19_refusals_are_worded_as_embloy_words_them() {
     let narrow = bearer(&sign(OWN.access, &with(access(), "/scope", narrow)));
     let expired = bearer(&sign(OWN.access, &with(access(), "/exp", json!(NOW))));
     let stale = sign(OWN.request, &with(request(), "/exp", json!(NOW)));
+    let client = sign(OWN.client, &client());
     let unknown = styled("token", "ERR_INVALID", "Attribute is unknown");
     let (user, preview, jobs) = ("/api/v0/user", "/api/v0/preview/a", "/api/v0/sdk/jobs");
     for (path, headers, status, style, body) in [
@@ -964,6 +967,13 @@ async fn em_19_refusals_are_worded_as_embloy_words_them() {
             400,
             400,
             malformed("token"),
+        ),
+        (
+            jobs,
+            vec![("client_token", &client), ("Client-Token", &client)],
+            400,
+            400,
+            malformed("client token"),
         ),
         (
             user,
