@@ -28,7 +28,7 @@ pub enum Tier {
     Enterprise3,
 }
 
-/// The claims of a [`Refresh`] token.
+/// The claims of a [`Refresh`](super::Refresh) token.
 #[derive(Clone, Debug, Deserialize)]
 pub struct RefreshClaims {
     /// The user.
@@ -37,12 +37,12 @@ pub struct RefreshClaims {
     pub jti: String,
 }
 
-/// The claims of an [`Access`] token.
+/// The claims of an [`Access`](super::Access) token.
 #[derive(Clone, Debug, Deserialize)]
 pub struct AccessClaims {
     /// The user.
     pub sub: u64,
-    /// The role; handlers better ask for [`Verified`] and its siblings.
+    /// The role; handlers better ask for [`Verified`](super::Verified) and its siblings.
     pub typ: String,
     /// `mod`, such as `CompanyUser`. Absent in January 2024.
     #[serde(rename = "mod")]
@@ -59,7 +59,7 @@ impl AccessClaims {
     }
 }
 
-/// The claims of a [`Client`] token.
+/// The claims of a [`Client`](super::Client) token.
 #[derive(Clone, Debug, Deserialize)]
 pub struct ClientClaims {
     /// The user that stands for the company.
@@ -68,7 +68,7 @@ pub struct ClientClaims {
     pub typ: Tier,
 }
 
-/// The claims of a [`Request`] token.
+/// The claims of a [`Request`](super::Request) token.
 #[derive(Clone, Debug, Deserialize)]
 pub struct RequestClaims {
     /// The user that stands for the company.

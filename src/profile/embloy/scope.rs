@@ -31,19 +31,18 @@ impl Access {
             let inside = scope.strip_prefix(&root);
             let inside = inside.and_then(|inside| inside.rsplit_once('.'));
             let place = place_in_api(uri.path())?;
-            let fits = inside
-                .zip(place)
-                .is_some_and(|((resource, permission), place)| {
-                    lies_in(&place, resource) && permits(permission, method)
-                });
-            if fits {
-                return Ok(());
+            match (inside, place) {
+                (Some((resource, permission)), Some(place))
+                    if lies_in(&place, resource) && permits(permission, method) =>
+                {
+                    Ok(())
+                }
+                _ => Err(Error::forbidden(format!(
+                    "scope is {}, wanted one in {root} that covers {}",
+                    quote(&scope),
+                    quote(&format!("{method} {}", uri.path()))
+                ))),
             }
-            Err(Error::forbidden(format!(
-                "scope is {}, wanted one in {root} for {method} {}",
-                quote(&scope),
-                quote(uri.path())
-            )))
         }
     }
 }
