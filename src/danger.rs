@@ -53,7 +53,18 @@ pub fn unproven_parameters(headers: &http::HeaderMap) -> Result<Vec<(String, Str
 /// Some systems never write `aud` and tell their tokens apart by a secret for each kind. The price:
 /// a token that the issuer made for another server, or another purpose, passes here if the keys are
 /// the same. A token that does name an audience is refused, since it is for somebody else
-/// (RFC 7519 §4.1.3).
+/// (RFC 7519 §4.1.3). The audience that the builder was begun with is dropped, so begin it with `""`.
+///
+/// # Examples
+///
+/// ```
+/// use portcullis::{Algorithm, JwtVerifier, danger};
+///
+/// let verifier = danger::accept_no_audience(JwtVerifier::builder("https://as.example", ""))
+///     .hmac_secret(Algorithm::HS256, "a secret of at least 32 bytes, for users")
+///     .build()?;
+/// # Ok::<(), portcullis::ConfigError>(())
+/// ```
 #[cfg(feature = "jwt")]
 pub fn accept_no_audience(builder: crate::JwtVerifierBuilder) -> crate::JwtVerifierBuilder {
     builder.let_audience_be_absent()

@@ -307,7 +307,7 @@ pub use extract::{
     Token,
 };
 pub use fetch::{Fetch, FetchError};
-pub use guard::{ResourceGuard, ResourceGuardBuilder};
+pub use guard::{ResourceGuard, ResourceGuardBuilder, path_segments};
 pub use hierarchy::ScopeHierarchy;
 #[cfg(feature = "introspection")]
 pub use introspection::{

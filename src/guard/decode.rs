@@ -2,6 +2,46 @@
 
 use std::borrow::Cow;
 
+use crate::error::Error;
+use crate::text::quote;
+
+/// Splits a path into its segments, decoded, for a check of your own. `/` has none.
+///
+/// As in [`ResourceGuard`](crate::ResourceGuard), what proxies and routers may read in two ways is
+/// refused: segments that are empty or dot segments, broken percent-encoding, encoded slashes,
+/// backslashes and control characters.
+///
+/// # Errors
+///
+/// [`Reason::Denied`](crate::Reason::Denied) (403) if the path is not absolute or has such a
+/// segment.
+///
+/// # Examples
+///
+/// ```
+/// use portcullis::path_segments;
+///
+/// assert_eq!(path_segments("/jobs/job%233")?, ["jobs", "job#3"]);
+/// assert!(path_segments("/jobs/../users").is_err());
+/// # Ok::<(), portcullis::Error>(())
+/// ```
+pub fn path_segments(path: &str) -> Result<Vec<Cow<'_, str>>, Error> {
+    let refused = |raw: &str, wanted: &str| {
+        Error::forbidden(format!(
+            "part of the path is {}, wanted {wanted}",
+            quote(raw)
+        ))
+    };
+    match path.strip_prefix('/') {
+        None => Err(refused(path, "a slash at its beginning")),
+        Some("") => Ok(Vec::new()),
+        Some(inner) => inner
+            .split('/')
+            .map(|raw| segment(raw).map_err(|wanted| refused(raw, wanted)))
+            .collect(),
+    }
+}
+
 /// Decodes a percent-encoded part of a path (RFC 3986 §2.1).
 ///
 /// `None` if an escape is broken or the result is no UTF-8. Lenient decoders let a broken escape
@@ -108,6 +148,45 @@ mod tests {
         }
         for raw in ["...", "a.b", "%20", "a;b", "~"] {
             assert!(segment(raw).is_ok(), "{raw:?}");
+        }
+    }
+
+    #[test]
+    fn a_path_is_read_whole_or_not_at_all() {
+        let read = |path| {
+            let segments = path_segments(path).map_err(|error| error.to_string())?;
+            Ok::<String, String>(segments.join("|"))
+        };
+        for (path, segments) in [
+            ("/", ""),
+            ("/jobs", "jobs"),
+            ("/jobs/job%233/%41", "jobs|job#3|A"),
+        ] {
+            assert_eq!(read(path).as_deref(), Ok(segments), "{path}");
+        }
+        for (path, sentence) in [
+            (
+                "",
+                r#"part of the path is "", wanted a slash at its beginning"#,
+            ),
+            (
+                "*",
+                r#"part of the path is "*", wanted a slash at its beginning"#,
+            ),
+            (
+                "//",
+                r#"part of the path is "", wanted at least one character"#,
+            ),
+            (
+                "/jobs/",
+                r#"part of the path is "", wanted at least one character"#,
+            ),
+            (
+                "/jobs/%2E%2e/users",
+                r#"part of the path is "%2E%2e", wanted no dot segment"#,
+            ),
+        ] {
+            assert_eq!(read(path), Err(sentence.to_owned()), "{path}");
         }
     }
 }

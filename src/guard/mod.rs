@@ -14,6 +14,7 @@ use http::request::Parts;
 
 pub use self::builder::ResourceGuardBuilder;
 use self::claim::Claim;
+pub use self::decode::path_segments;
 use self::pattern::Pattern;
 use crate::claims::ClaimSet;
 use crate::error::Error;

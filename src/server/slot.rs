@@ -253,7 +253,17 @@ impl Slot {
         parts: &'a Parts,
         limit: usize,
     ) -> Result<Option<Credential<'a>>, Error> {
-        Ok(Carrier::find(&self.carriers, parts, limit)?)
+        Carrier::find(&self.carriers, parts, limit).map_err(|fault| {
+            // Of two carriers in use, neither is at fault by itself.
+            let is_unreadable = |carrier: &&Carrier| {
+                Carrier::find(std::slice::from_ref(*carrier), parts, limit).is_err()
+            };
+            let error = Error::from(fault);
+            match self.carriers.iter().find(is_unreadable) {
+                Some(carrier) => error.about(carrier.name()),
+                None => error,
+            }
+        })
     }
 
     /// Whether the slot may be empty.
@@ -334,5 +344,39 @@ impl fmt::Debug for CredentialSlot {
             .field("carriers", &self.carriers)
             .field("verifiers", &(self.routes.len() + self.own.len()))
             .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::verify::Refuse;
+
+    #[test]
+    fn what_cannot_be_read_names_its_carrier() -> Result<(), ConfigError> {
+        let slot = CredentialSlot::new()
+            .carrier(Carrier::bearer())
+            .carrier(Carrier::header("app_token")?.alias("App-Token")?)
+            .verifier(Refuse::because("nobody comes in"))
+            .build()?;
+        for (headers, carrier) in [
+            (
+                &[("authorization", "Bearer a,b")][..],
+                Some("Authorization"),
+            ),
+            (&[("app_token", "")], Some("app_token")),
+            (&[("app_token", "much-too-long")], Some("app_token")),
+            (&[("app_token", "a"), ("app-token", "a")], Some("app_token")),
+            (&[("authorization", "Bearer a"), ("app_token", "a")], None),
+        ] {
+            let mut request = http::Request::get("/");
+            for (name, value) in headers {
+                request = request.header(*name, *value);
+            }
+            let (parts, ()) = request.body(()).unwrap().into_parts();
+            let error = slot.find(&parts, 8).unwrap_err();
+            assert_eq!(error.carrier(), carrier, "{headers:?}");
+        }
+        Ok(())
     }
 }

@@ -1,1 +1,0 @@
-//! Embloy: a secret for each kind of token, roles in `typ`, scopes that are URLs.
