@@ -164,6 +164,8 @@ fn in_one_place(_: &AccessToken, parts: &Parts) -> Result<(), Error> {
 #[derive(Clone, Copy, Debug)]
 pub struct ApiToken;
 
+#[diagnostic::do_not_recommend]
+
 impl TokenKind for ApiToken {
     /// The one kind of a server without [`kinds`], too.
     const NAME: &'static str = "access_token";
@@ -172,6 +174,8 @@ impl TokenKind for ApiToken {
 /// An opaque token whose user `/userinfo` has told. It has no scopes.
 #[derive(Clone, Copy, Debug)]
 pub struct UserinfoToken;
+
+#[diagnostic::do_not_recommend]
 
 impl TokenKind for UserinfoToken {
     const NAME: &'static str = "userinfo";
@@ -224,6 +228,8 @@ pub fn principal_type(claims: &ClaimSet) -> PrincipalType {
 #[derive(Clone, Copy, Debug)]
 pub struct ByAgent;
 
+#[diagnostic::do_not_recommend]
+
 impl Requirement for ByAgent {
     fn met_by(grant: &Grant<'_>) -> bool {
         let text = |pointer: &str| {
@@ -243,6 +249,8 @@ impl Requirement for ByAgent {
 /// [`ResourceGuard`](crate::ResourceGuard).
 #[derive(Clone, Copy, Debug)]
 pub struct InOrganization;
+
+#[diagnostic::do_not_recommend]
 
 impl Requirement for InOrganization {
     fn met_by(grant: &Grant<'_>) -> bool {

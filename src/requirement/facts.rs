@@ -26,6 +26,8 @@ use crate::principal::PrincipalType;
 #[derive(Debug)]
 pub struct OfKind<K>(PhantomData<fn() -> K>);
 
+#[diagnostic::do_not_recommend]
+
 impl<K: TokenKind> Requirement for OfKind<K> {
     fn met_by(grant: &Grant<'_>) -> bool {
         grant.kind == K::NAME
@@ -37,6 +39,8 @@ macro_rules! principals {
         $(#[doc = $doc])+
         #[derive(Clone, Copy, Debug)]
         pub struct $name;
+
+        #[diagnostic::do_not_recommend]
 
         impl Requirement for $name {
             fn met_by(grant: &Grant<'_>) -> bool {

@@ -150,6 +150,8 @@ macro_rules! roles {
         // Judged even if nobody uses it: a circle has no depth.
         const _: usize = <$name as $crate::Role>::DEPTH;
 
+        // Who forgot to declare a scope did not mean a role.
+        #[diagnostic::do_not_recommend]
         impl $crate::Requirement for $name {
             fn met_by(grant: &$crate::Grant<'_>) -> bool {
                 grant.claim_names($claim, $word)

@@ -123,17 +123,25 @@ pub struct Client;
 #[derive(Clone, Copy, Debug)]
 pub struct Request;
 
+#[diagnostic::do_not_recommend]
+
 impl TokenKind for Refresh {
     const NAME: &'static str = "refresh";
 }
+
+#[diagnostic::do_not_recommend]
 
 impl TokenKind for Access {
     const NAME: &'static str = "access";
 }
 
+#[diagnostic::do_not_recommend]
+
 impl TokenKind for Client {
     const NAME: &'static str = "client";
 }
+
+#[diagnostic::do_not_recommend]
 
 impl TokenKind for Request {
     const NAME: &'static str = "request";

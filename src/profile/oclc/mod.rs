@@ -154,6 +154,8 @@ pub fn jwt(verifier: impl Verifier) -> impl Verifier {
 #[derive(Clone, Copy, Debug)]
 pub struct UserToken;
 
+#[diagnostic::do_not_recommend]
+
 impl TokenKind for UserToken {
     const NAME: &'static str = "user token";
 }
@@ -161,6 +163,8 @@ impl TokenKind for UserToken {
 /// A token of a client alone, or of a user whom the issuer does not name. Kind `client token`.
 #[derive(Clone, Copy, Debug)]
 pub struct ClientToken;
+
+#[diagnostic::do_not_recommend]
 
 impl TokenKind for ClientToken {
     const NAME: &'static str = "client token";
@@ -268,6 +272,8 @@ impl User {
 /// library's data.
 #[derive(Clone, Copy, Debug)]
 pub struct SameInstitution;
+
+#[diagnostic::do_not_recommend]
 
 impl Requirement for SameInstitution {
     fn met_by(grant: &Grant<'_>) -> bool {

@@ -115,6 +115,8 @@ macro_rules! levels {
         #[derive(Clone, Copy, Debug)]
         pub struct $name;
 
+        #[diagnostic::do_not_recommend]
+
         impl TokenKind for $name {
             const NAME: &'static str = $header;
         }
@@ -141,6 +143,8 @@ levels! {
 /// Demands an app or an account, and no endpoint: to make roles, to issue tokens.
 #[derive(Clone, Copy, Debug)]
 pub struct AppLevel;
+
+#[diagnostic::do_not_recommend]
 
 impl Requirement for AppLevel {
     fn met_by(grant: &Grant<'_>) -> bool {

@@ -130,6 +130,8 @@ macro_rules! named {
         #[derive(Clone, Copy, Debug)]
         pub struct $name;
 
+        #[diagnostic::do_not_recommend]
+
         impl $trait for $name {
             const NAME: &'static str = $word;
         }
@@ -205,6 +207,8 @@ named! { Purpose:
 /// A token that was made for the purpose `P`; general tokens are made for none. The purposes of a
 /// route are `RequireScope<For<P>>`, or `AnyOf<(For<P>, For<Q>)>` in its place.
 pub struct For<P>(PhantomData<fn() -> P>);
+
+#[diagnostic::do_not_recommend]
 
 impl<P: Purpose> Requirement for For<P> {
     fn met_by(grant: &Grant<'_>) -> bool {
