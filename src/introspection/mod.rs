@@ -2,6 +2,7 @@
 //! known from the start.
 
 mod client_auth;
+mod endpoint;
 mod known;
 mod lookup;
 mod userinfo;

@@ -5,10 +5,9 @@ use std::fmt;
 use std::time::Duration;
 
 use http::header::{ACCEPT, AUTHORIZATION};
-use http::{HeaderValue, Request, Response, StatusCode, Uri};
+use http::{HeaderValue, Request, StatusCode, Uri};
 
-use super::verifier::failed;
-use crate::claims::ClaimSet;
+use super::endpoint::Endpoint;
 use crate::credential::Credential;
 use crate::error::{ConfigError, Error, Reason};
 use crate::fetch::{DEADLINE, Fetch, Fetcher, MAX_BYTES, secure_url};
@@ -20,9 +19,7 @@ use crate::verify::{Moment, VerdictLifetime, Verifier};
 /// Proves opaque tokens at a UserInfo endpoint; made by
 /// [`danger::userinfo`](crate::danger::userinfo), which says what that does not prove.
 pub struct UserinfoVerifier {
-    endpoint: Uri,
-    fetcher: Fetcher,
-    issuer: Option<Box<str>>,
+    endpoint: Endpoint,
     rules: ClaimRules,
     lifetime: VerdictLifetime,
 }
@@ -94,10 +91,12 @@ impl UserinfoVerifierBuilder {
             sub: false,
         };
         Ok(UserinfoVerifier {
-            endpoint,
-            fetcher: fetcher.with_limits(DEADLINE, MAX_BYTES),
+            endpoint: Endpoint {
+                what: "UserInfo endpoint",
+                uri: endpoint,
+                fetcher: fetcher.with_limits(DEADLINE, MAX_BYTES),
+            },
             rules: ClaimRules::new(self.issuer.as_deref(), None, may_lack),
-            issuer: self.issuer,
             lifetime: VerdictLifetime::accepted(self.accepted).refused(self.refused),
         })
     }
@@ -106,47 +105,29 @@ impl UserinfoVerifierBuilder {
 impl UserinfoVerifier {
     async fn ask(&self, token: &str, moment: &Moment<'_>) -> Result<Verified, Error> {
         let mut request = Request::new(Vec::new());
-        *request.uri_mut() = self.endpoint.clone();
+        *request.uri_mut() = self.endpoint.uri.clone();
         let mut bearer = HeaderValue::try_from(format!("Bearer {token}"))
             .map_err(|_| Error::new(Reason::Inactive, "token is no header value"))?;
         bearer.set_sensitive(true);
         let headers = request.headers_mut();
         headers.insert(AUTHORIZATION, bearer);
         headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
-        let response = self.fetcher.send(request, moment.clock()).await;
-        let claims = read(response.map_err(|error| unavailable(&error))?)?;
-        self.rules.judge(&claims, moment.clock().now())?;
-        let verified = Verified::new(claims);
-        Ok(match &self.issuer {
-            Some(issuer) => verified.with_issuer(issuer),
-            None => verified,
-        })
-    }
-}
-
-fn unavailable(why: &dyn fmt::Display) -> Error {
-    Error::unavailable(
-        Duration::from_secs(5),
-        format!("the UserInfo endpoint cannot be asked: {why}"),
-    )
-}
-
-/// Reads an answer. A 401 or 403 is about the token (RFC 6750 §3.1); everything else but a 200 with
-/// strict JSON is the endpoint's failure.
-fn read(response: Response<Vec<u8>>) -> Result<ClaimSet, Error> {
-    match response.status() {
-        StatusCode::OK => {}
-        StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => {
+        let response = self.endpoint.send(request, moment.clock()).await?;
+        // RFC 6750 §3.1: these two are about the token, as everything else is about the endpoint.
+        if let StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN = response.status() {
             return Err(Error::new(
                 Reason::Inactive,
                 "the issuer does not tell whose token it is",
             ));
         }
-        _ => return Err(failed(&response, unavailable)),
+        let claims = self.endpoint.claims(self.endpoint.text(response)?)?;
+        self.rules.judge(&claims, moment.clock().now())?;
+        let verified = Verified::new(claims);
+        Ok(match self.rules.issuer() {
+            Some(issuer) => verified.with_issuer(issuer),
+            None => verified,
+        })
     }
-    let text =
-        String::from_utf8(response.into_body()).map_err(|_| unavailable(&"answer is no UTF-8"))?;
-    ClaimSet::parse_answer(text).map_err(|error| unavailable(&error))
 }
 
 impl Verifier for UserinfoVerifier {
@@ -167,7 +148,7 @@ impl Verifier for UserinfoVerifier {
 impl fmt::Debug for UserinfoVerifier {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("UserinfoVerifier")
-            .field("endpoint", &self.endpoint)
+            .field("endpoint", &self.endpoint.uri)
             .finish_non_exhaustive()
     }
 }

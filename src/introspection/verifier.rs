@@ -3,11 +3,12 @@
 use std::fmt;
 use std::time::Duration;
 
-use http::header::{ACCEPT, CONTENT_TYPE, RETRY_AFTER};
-use http::{HeaderValue, Method, Request, Response, StatusCode, Uri};
+use http::header::{ACCEPT, CONTENT_TYPE};
+use http::{HeaderValue, Method, Request, Uri};
 use serde_json::Value;
 
 use super::client_auth::ClientAuth;
+use super::endpoint::Endpoint;
 use crate::claims::ClaimSet;
 use crate::clock::UnixTime;
 use crate::credential::Credential;
@@ -42,9 +43,8 @@ use crate::verify::{Moment, VerdictLifetime, Verifier};
 /// # Ok::<(), portcullis::ConfigError>(())
 /// ```
 pub struct IntrospectionVerifier {
-    endpoint: Uri,
+    endpoint: Endpoint,
     auth: ClientAuth,
-    fetcher: Fetcher,
     rules: ClaimRules,
     lifetime: VerdictLifetime,
 }
@@ -93,11 +93,15 @@ impl IntrospectionVerifier {
     }
 
     async fn ask(&self, token: &str, moment: &Moment<'_>) -> Result<Verified, Error> {
+        let endpoint = &self.endpoint;
         let request = self
             .request(token, moment.now())
-            .map_err(|error| unavailable(&error))?;
-        let response = self.fetcher.send(request, moment.clock()).await;
-        let claims = read(response.map_err(|error| unavailable(&error))?)?;
+            .map_err(|error| endpoint.unavailable(&error))?;
+        // Its 401 is about *our* credentials, its 400 may mean that it does not introspect such
+        // tokens: neither is about this one.
+        let text = endpoint.text(endpoint.send(request, moment.clock()).await?)?;
+        self.judge_active(&text)?;
+        let claims = endpoint.claims(text)?;
         judge_token_type(&claims)?;
         // The answer may have taken seconds.
         self.rules.judge(&claims, moment.clock().now())?;
@@ -114,7 +118,7 @@ impl IntrospectionVerifier {
     fn request(&self, token: &str, now: UnixTime) -> Result<Request<Vec<u8>>, ConfigError> {
         let mut request = Request::new(Vec::new());
         *request.method_mut() = Method::POST;
-        *request.uri_mut() = self.endpoint.clone();
+        *request.uri_mut() = self.endpoint.uri.clone();
         let headers = request.headers_mut();
         headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
         headers.insert(
@@ -124,11 +128,31 @@ impl IntrospectionVerifier {
         let mut form = form_urlencoded::Serializer::new(String::new());
         form.append_pair("token", token);
         form.append_pair("token_type_hint", "access_token");
-        let endpoint = self.endpoint.to_string();
+        let endpoint = self.endpoint.uri.to_string();
         let audience = self.rules.issuer().unwrap_or(&endpoint);
         self.auth.authenticate(headers, &mut form, audience, now)?;
         *request.body_mut() = form.finish().into_bytes();
         Ok(request)
+    }
+
+    /// Whether the issuer says that the token is active: with the boolean `true` and nothing else
+    /// (RFC 7662 §2.2). Asked first, for an inactive answer may hold whatever it likes besides.
+    fn judge_active(&self, answer: &str) -> Result<(), Error> {
+        let mut active = false;
+        json::members(answer, |name, value| {
+            active |= name == "active" && value == Json::Bool(true);
+        })
+        .map_err(|error| {
+            let why = format!("answer is no strict JSON object: {error}");
+            self.endpoint.unavailable(&why)
+        })?;
+        if active {
+            return Ok(());
+        }
+        Err(Error::new(
+            Reason::Inactive,
+            "the issuer says the token is not active",
+        ))
     }
 }
 
@@ -209,9 +233,12 @@ impl IntrospectionVerifierBuilder {
             None => default_fetcher(&endpoint)?,
         };
         Ok(IntrospectionVerifier {
-            endpoint,
+            endpoint: Endpoint {
+                what: "introspection endpoint",
+                uri: endpoint,
+                fetcher: fetcher.with_limits(self.deadline, MAX_BYTES),
+            },
             auth: self.auth,
-            fetcher: fetcher.with_limits(self.deadline, MAX_BYTES),
             rules: self.rules,
             lifetime: VerdictLifetime::accepted(self.accepted).refused(self.refused),
         })
@@ -235,56 +262,6 @@ impl Verifier for IntrospectionVerifier {
     }
 }
 
-/// The failure of an endpoint that did not answer 200, with the wait it asks for.
-pub(super) fn failed(
-    response: &Response<Vec<u8>>,
-    unavailable: impl Fn(&dyn fmt::Display) -> Error,
-) -> Error {
-    let status = response.status().as_u16();
-    let error = unavailable(&format!("status is {status}, wanted 200"));
-    let wait = response.headers().get(RETRY_AFTER);
-    match wait.and_then(|value| value.to_str().ok()?.parse().ok()) {
-        Some(seconds) => error.with_retry_after(Duration::from_secs(seconds)),
-        None => error,
-    }
-}
-
-fn unavailable(why: &dyn fmt::Display) -> Error {
-    Error::unavailable(
-        Duration::from_secs(5),
-        format!("the introspection endpoint cannot be asked: {why}"),
-    )
-}
-
-/// Reads an answer. Everything but a 200 with strict JSON is the endpoint's failure: its 401 is
-/// about *our* credentials, its 400 may mean that it does not introspect such tokens.
-fn read(response: Response<Vec<u8>>) -> Result<ClaimSet, Error> {
-    if response.status() != StatusCode::OK {
-        return Err(failed(&response, unavailable));
-    }
-    let text =
-        String::from_utf8(response.into_body()).map_err(|_| unavailable(&"answer is no UTF-8"))?;
-    judge_active(&text)?;
-    ClaimSet::parse_answer(text).map_err(|error| unavailable(&error))
-}
-
-/// Whether the issuer says that the token is active: with the boolean `true` and nothing else
-/// (RFC 7662 §2.2). Asked first, for an inactive answer may hold whatever it likes besides.
-fn judge_active(answer: &str) -> Result<(), Error> {
-    let mut active = false;
-    json::members(answer, |name, value| {
-        active |= name == "active" && value == Json::Bool(true);
-    })
-    .map_err(|error| unavailable(&format!("answer is no strict JSON object: {error}")))?;
-    if active {
-        return Ok(());
-    }
-    Err(Error::new(
-        Reason::Inactive,
-        "the issuer says the token is not active",
-    ))
-}
-
 fn judge_token_type(claims: &ClaimSet) -> Result<(), Error> {
     let found = match claims.get("token_type") {
         None | Some(Value::Null) => return Ok(()),
@@ -301,7 +278,7 @@ fn judge_token_type(claims: &ClaimSet) -> Result<(), Error> {
 impl fmt::Debug for IntrospectionVerifier {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("IntrospectionVerifier")
-            .field("endpoint", &self.endpoint)
+            .field("endpoint", &self.endpoint.uri)
             .field("auth", &self.auth)
             .field("rules", &self.rules)
             .finish_non_exhaustive()
