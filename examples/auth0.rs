@@ -44,9 +44,8 @@ portcullis::permissions! {
 
 /// The calendar's gate. `tenant` is its domain.
 fn calendar_gate(tenant: &str, clock: impl Clock) -> Result<ResourceServer, ConfigError> {
-    auth0::server()
+    auth0::server(Organizations::none().named("org_1", "acme"))
         .verifier(auth0::verifier(tenant, CALENDAR)?.build()?)
-        .check(Organizations::new().named("org_1", "acme"))
         .clock(clock)
         .build()
 }
@@ -55,7 +54,10 @@ fn calendar_gate(tenant: &str, clock: impl Clock) -> Result<ResourceServer, Conf
 fn lobby_gate(tenant: &str, clock: impl Clock) -> Result<ResourceServer, ConfigError> {
     let userinfo = danger::userinfo(&format!("{tenant}userinfo"));
     let userinfo = userinfo.issuer(tenant).build()?;
-    auth0::server().verifier(userinfo).clock(clock).build()
+    auth0::server(Organizations::none())
+        .verifier(userinfo)
+        .clock(clock)
+        .build()
 }
 
 async fn list(token: RequireScope<(Read, ByUser)>) -> String {

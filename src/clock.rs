@@ -64,6 +64,9 @@ impl UnixTime {
     }
 }
 
+/// Seconds above this are milliseconds: it is the year 5138, or, so misread, March 1973.
+pub(crate) const MOST_SECONDS: i64 = 100_000_000_000;
+
 impl Add<Duration> for UnixTime {
     type Output = UnixTime;
 

@@ -175,6 +175,12 @@ impl Error {
         Error::new(Reason::NoCredential, "request carries no credential")
     }
 
+    /// As [`missing_credential`](Self::missing_credential), and names where it should sit.
+    pub(crate) fn missing_in(carrier: &str) -> Error {
+        let sentence = format!("request carries no credential in {carrier}");
+        Error::new(Reason::NoCredential, sentence).about(carrier)
+    }
+
     /// Refuses a credential: 401 `invalid_token`. For verifiers of your own.
     pub fn invalid_token(sentence: impl Into<Cow<'static, str>>) -> Error {
         Error::new(Reason::Refused, sentence)

@@ -37,7 +37,7 @@
 //! # Why was it refused?
 //!
 //! Clients get fixed words; the reason, with what was found and what was wanted, goes to `tracing`
-//! at `debug` with its [`Reason::label`]. Common ones: `iss` and `aud` differ from what you
+//! at `debug` with its [`Reason::label`]; with `tracing_subscriber` show `portcullis=debug`. Common ones: `iss` and `aud` differ from what you
 //! configured by a final slash; `typ` is `JWT`, because the issuer predates RFC 9068 (admit it with
 //! [`JwtVerifierBuilder::legacy_typ`]); the metadata names another issuer than you do. Outages are
 //! told at `warn`, once per attempt, a missing layer at `error`. No token is ever in a log line.
@@ -130,14 +130,18 @@
 //! impl TokenKind for Applicant {
 //!     const NAME: &'static str = "applicant";
 //! }
+//! struct Session;
+//! impl TokenKind for Session {
+//!     const NAME: &'static str = "session";
+//! }
 //!
 //! // A person's Bearer token, and beside it the session of the shop that sent them.
 //! let server = ResourceServer::builder()
-//!     .kind(Kind::named("applicant").with_claim("sub"), applicants)
+//!     .kind(Kind::of::<Applicant>().without_claim("shop"), applicants)
 //!     .second_slot(
 //!         CredentialSlot::new()
 //!             .carrier(Carrier::header("session_token")?)
-//!             .kind(Kind::named("session").max_lifetime(Duration::from_secs(1800)), sessions),
+//!             .kind(Kind::of::<Session>().max_lifetime(Duration::from_secs(1800)), sessions),
 //!     )
 //!     .build()?;
 //! # Ok(())
@@ -272,6 +276,7 @@ mod jwks;
 mod jwt;
 mod kind;
 mod middleware;
+mod percent;
 mod principal;
 #[cfg(feature = "profiles")]
 pub mod profile;

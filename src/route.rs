@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::credential::Credential;
+use crate::credential::{Carrier, Credential};
 
 /// A condition on a credential: where it sat, how it begins, what form it has.
 ///
@@ -70,6 +70,12 @@ impl When {
         })
     }
 
+    /// Whether some credential in `carrier` can fit, as far as the words tell.
+    pub(crate) fn may_be_in(&self, carrier: &Carrier) -> bool {
+        let mut headers = self.headers();
+        !self.is_impossible() && headers.all(|name| carrier.is_header(name))
+    }
+
     /// Whether every credential that fits `other` fits this, too, as far as their words tell.
     pub(crate) fn covers(&self, other: &When) -> bool {
         let covered = |condition: &Condition| {
@@ -109,7 +115,6 @@ impl fmt::Debug for When {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::credential::Carrier;
 
     #[test]
     fn conditions_join() {

@@ -46,6 +46,8 @@ pub struct Verified {
     typ: Option<Box<str>>,
     issuer: Option<Box<str>>,
     leeway: Duration,
+    /// Whether it may be remembered for the leeway, too; else somebody is asked again at its `exp`.
+    remembered_past_exp: bool,
     lease: Option<Lease>,
     /// The end of the claims that were proven, if they have been put into other words.
     latest: UnixTime,
@@ -63,6 +65,7 @@ impl Verified {
             typ: None,
             issuer: None,
             leeway: Duration::ZERO,
+            remembered_past_exp: true,
             lease: None,
             latest: UnixTime::MAX,
             kind: None,
@@ -87,6 +90,22 @@ impl Verified {
     #[must_use]
     pub fn with_leeway(mut self, leeway: Duration) -> Verified {
         self.leeway = leeway;
+        self
+    }
+
+    /// For answers of somebody who can be asked again: past its `exp` it still passes for the
+    /// leeway, but is not remembered.
+    #[cfg_attr(not(feature = "introspection"), allow(dead_code))]
+    pub(crate) fn asked_again_at_exp(mut self) -> Verified {
+        self.remembered_past_exp = false;
+        self
+    }
+
+    /// Takes away what it grants: scopes and permissions that nobody vouches for.
+    #[cfg_attr(not(feature = "introspection"), allow(dead_code))]
+    pub(crate) fn without_grants(mut self) -> Verified {
+        self.scopes = Scopes::default();
+        self.permissions = Scopes::default();
         self
     }
 
@@ -151,6 +170,14 @@ impl Verified {
     pub(crate) fn ends(&self) -> UnixTime {
         let exp = self.claims.expires_at();
         exp.map_or(self.latest, |exp| self.latest.min(exp + self.leeway))
+    }
+
+    /// Until when it may be remembered.
+    pub(crate) fn remembered_until(&self) -> UnixTime {
+        match (self.remembered_past_exp, self.claims.expires_at()) {
+            (false, Some(exp)) => self.ends().min(exp),
+            _ => self.ends(),
+        }
     }
 }
 

@@ -21,6 +21,7 @@ use words::{Word, words};
 const FLOORS: [&[&str]; 14] = [
     &[
         "text",
+        "percent",
         "typed",
         "json",
         "clock",

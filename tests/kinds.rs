@@ -17,9 +17,11 @@ use http::request::Parts;
 use http_body_util::BodyExt;
 use portcullis::testing::{AuthorizationServer, Endpoint, ManualClock};
 use portcullis::{
-    AccessToken, Algorithm, Authenticated, ByIssuer, Carrier, Check, CredentialSlot, Error,
-    JwtVerifier, Kind, Principal, PrincipalType, Reason, Renderer, RequireScope, ResourceServer,
-    ResourceServerBuilder, ScopeHierarchy, Token, TokenKind, UnixTime, danger, scope,
+    AccessToken, Algorithm, Authenticated, ByIssuer, Carrier, Check, ClaimSet, Credential,
+    CredentialSlot, Error, JwtVerifier, Kind, Kinds, LookupVerifier, Moment, Principal,
+    PrincipalType, Reason, Refuse, Renderer, RequireScope, ResourceGuard, ResourceServer,
+    ResourceServerBuilder, Reworded, ScopeHierarchy, StaticTokens, Token, TokenKind, Unavailable,
+    UnixTime, Verified, Verifier, When, danger, scope,
 };
 use serde_json::json;
 use tower::ServiceExt;
@@ -417,15 +419,109 @@ fn what_nothing_tells_apart_is_not_built() {
         .kind(access().in_header("Client-Token"), hmac(&issuer, CLIENT))
         .build();
     assert_eq!(aliased.unwrap_err().to_string(), sentence);
-    // One name in two slots, one place in two slots, a tie of one, a slot without a place.
+    // Where a token sits is its sender's choice: with the same key it tells nothing apart, neither in
+    // one slot nor in two, nor behind one verifier.
+    let header = |name| Carrier::header(name).unwrap();
+    let by_place = |secrets: [&str; 2]| {
+        let server = issuer
+            .resource_server()
+            .carrier(Carrier::bearer())
+            .carrier(header("x-access"))
+            .kind(
+                refresh().in_header("authorization"),
+                hmac(&issuer, secrets[0]),
+            )
+            .kind(access().in_header("x-access"), hmac(&issuer, secrets[1]));
+        server.build().err().map(|error| error.to_string())
+    };
+    assert_eq!(by_place(same).as_deref(), Some(sentence));
+    assert_eq!(by_place([CLIENT, SESSION]), None);
+    // HMAC fills a secret up with zeros: that is the same key.
+    let filled_up = format!("{CLIENT}\0");
+    assert_eq!(by_place([CLIENT, &filled_up]).as_deref(), Some(sentence));
+    let in_two_slots = |secret| {
+        let slot = CredentialSlot::new()
+            .carrier(header("x-access"))
+            .kind(access(), hmac(&issuer, secret));
+        let server = issuer.resource_server();
+        let server = server.kind(refresh(), hmac(&issuer, CLIENT));
+        let built = server.second_slot(slot).build();
+        built.err().map(|error| error.to_string())
+    };
+    assert_eq!(in_two_slots(CLIENT).as_deref(), Some(sentence));
+    assert_eq!(in_two_slots(SESSION), None);
+    let kinds = || {
+        Kinds::new([
+            refresh().in_header("authorization"),
+            access().in_header("x-access"),
+        ])
+    };
+    let behind_one = issuer
+        .resource_server()
+        .carrier(Carrier::bearer())
+        .carrier(header("x-access"))
+        .kinds(kinds().unwrap());
+    let two = |secret| {
+        issuer
+            .resource_server()
+            .carrier(Carrier::bearer())
+            .carrier(header("x-access"))
+            .kinds(kinds().unwrap())
+            .route(When::prefix("rt_"), Refuse::because("nobody"))
+            .route(When::header("authorization"), hmac(&issuer, CLIENT))
+            .route(When::header("x-access"), hmac(&issuer, secret))
+    };
     let built = |builder: ResourceServerBuilder| builder.build().unwrap_err().to_string();
+    assert_eq!(built(behind_one.verifier(hmac(&issuer, CLIENT))), sentence);
+    assert_eq!(built(two(CLIENT)), sentence);
+    assert!(two(SESSION).build().is_ok());
+    // The kind of a server that declares none has a name, too.
+    assert_eq!(
+        built(
+            two(SESSION)
+                .kinds(Kinds::new([Kind::named("access_token")]).unwrap())
+                .kind(Kind::named("access_token"), hmac(&issuer, APPLICANT))
+        ),
+        "kind access_token is declared twice"
+    );
+    assert_eq!(
+        built(
+            issuer
+                .resource_server()
+                .route(When::jwt(), hmac(&issuer, CLIENT))
+                .kind(Kind::named("access_token"), hmac(&issuer, SESSION))
+        ),
+        "kind access_token is declared twice"
+    );
+    assert_eq!(
+        built(
+            issuer
+                .resource_server()
+                .second_slot(
+                    CredentialSlot::new()
+                        .carrier(header("x-access"))
+                        .verifier(hmac(&issuer, CLIENT))
+                )
+                .verifier(hmac(&issuer, SESSION))
+        ),
+        "the second slot declares no kind, wanted one: handlers ask for its tokens by kind"
+    );
+    assert_eq!(
+        built(
+            issuer
+                .resource_server()
+                .kinds(kinds().unwrap())
+                .kind(Kind::named("other"), hmac(&issuer, CLIENT))
+        ),
+        "there are kinds and no verifier of theirs, wanted one: each kind of one's own has its"
+    );
+    // One name in two slots, one place in two slots, a tie of one, a slot without a place.
     let first = || {
         issuer
             .resource_server()
             .kind(access(), hmac(&issuer, CLIENT))
     };
     let slot = || CredentialSlot::new().kind(access(), hmac(&issuer, SESSION));
-    let header = |name| Carrier::header(name).unwrap();
     assert_eq!(
         built(first().second_slot(slot().carrier(header("x")))),
         "kind access is declared twice"
@@ -737,7 +833,24 @@ async fn a_token_in_the_url_only_where_danger_says_so() {
     assert_eq!(ask(&lenient, &in_url, &[]).await.0, 200);
     assert_eq!(ask(&lenient, "/", &header).await.0, 200);
     assert_eq!(ask(&lenient, &in_url, &header).await.0, 400);
-    assert_eq!(ask(&lenient, &format!("{in_url}&t=x"), &[]).await.0, 400);
+    for again in ["t=x", "%74=x", "%7=x"] {
+        let twice = format!("{in_url}&{again}");
+        assert_eq!(ask(&lenient, &twice, &[]).await.0, 400, "{again}");
+    }
+    assert_eq!(
+        ask(&lenient, &format!("/?%74={token}"), &header).await.0,
+        400
+    );
+
+    // Not read, and not taken beside a credential either.
+    let builder = issuer.resource_server().verifier(jwt());
+    let apart = Router::new()
+        .route("/", get(|_: RequireScope<Mail>| async {}))
+        .layer(builder.not_beside_query("t").build().unwrap().layer());
+    assert_eq!(ask(&apart, &in_url, &header).await.0, 400);
+    assert_eq!(ask(&apart, "/?%74", &header).await.0, 400);
+    assert_eq!(ask(&apart, &in_url, &[]).await.0, 401);
+    assert_eq!(ask(&apart, "/?tt=1", &header).await.0, 200);
 }
 
 #[tokio::test]
@@ -824,4 +937,205 @@ async fn handlers_of_two_credentials_are_tested_without_tokens() {
         let made = std::panic::catch_unwind(|| server.with_kinds(pair(odd)));
         assert!(made.is_err(), "{odd}");
     }
+}
+
+/// A verifier that never looks at a clock.
+struct Timeless;
+
+impl Verifier for Timeless {
+    async fn verify(&self, _: &Credential<'_>, _: &Moment<'_>) -> Result<Verified, Error> {
+        Ok(Verified::new(ClaimSet::parse(r#"{"exp":1000}"#).unwrap()))
+    }
+}
+
+#[tokio::test]
+async fn the_gate_judges_ends_that_a_verifier_left_alone() {
+    let (issuer, _) = issuer();
+    let reworded = Reworded::new(issuer.jwt_verifier(AUDIENCE).build().unwrap(), |claims| {
+        ClaimSet::from_serialize(&json!({"sub": claims.subject(), "exp": 1000}))
+            .map_err(|error| Error::invalid_token(error.to_string()))
+    });
+    let token = issuer.token().mint();
+    let why = async |builder: ResourceServerBuilder, token: &str| {
+        let server = builder.build().unwrap();
+        let mut parts = parts(&[("authorization", &format!("Bearer {token}"))]);
+        server
+            .authenticate(&mut parts)
+            .await
+            .unwrap_err()
+            .to_string()
+    };
+    let ended = format!("token ended at 1000, it is {NOW}");
+    let gate = || issuer.resource_server();
+    assert_eq!(why(gate().verifier(Timeless), "x").await, ended);
+    // With the leeway of the verifier inside.
+    let later = ended.replace("1000", "1030");
+    assert_eq!(why(gate().verifier(reworded), &token).await, later);
+    let secret = "a secret of one app.";
+    for (claims, sentence) in [
+        (
+            r#"{"exp":1000}"#,
+            format!("token expired at 1000, it is {NOW}"),
+        ),
+        (
+            r#"{"nbf":99999999999}"#,
+            format!("nbf is 99999999999, it is {NOW}"),
+        ),
+        (
+            r#"{"cnf":{}}"#,
+            "token is bound to a key (cnf), wanted a bearer token".to_owned(),
+        ),
+    ] {
+        let tokens =
+            StaticTokens::new().token("a-secret-of-one-app.", ClaimSet::parse(claims).unwrap());
+        assert_eq!(
+            why(gate().verifier(tokens.unwrap()), &secret.replace(' ', "-")).await,
+            sentence
+        );
+    }
+}
+
+static LOOKED_UP: AtomicUsize = AtomicUsize::new(0);
+
+async fn look_up(_: &str) -> Result<Option<ClaimSet>, Unavailable> {
+    LOOKED_UP.fetch_add(1, Ordering::SeqCst);
+    Ok(None)
+}
+
+#[tokio::test]
+async fn a_neighbour_in_another_place_does_not_shorten_what_is_remembered() {
+    let (issuer, _) = issuer();
+    let apps = StaticTokens::new().token("a secret of one app.", ClaimSet::parse("{}").unwrap());
+    let server = issuer
+        .resource_server()
+        .carrier(Carrier::header("App-Token").unwrap())
+        .carrier(Carrier::header("App-Secret").unwrap())
+        .kind(
+            Kind::named("session").in_header("App-Token"),
+            LookupVerifier::from_fn(look_up).build().unwrap(),
+        )
+        .kind(Kind::named("app").in_header("App-Secret"), apps.unwrap())
+        .build()
+        .unwrap();
+    for _ in 0..5 {
+        let mut parts = parts(&[("app-token", "unknown")]);
+        assert!(server.authenticate(&mut parts).await.is_err());
+    }
+    assert_eq!(LOOKED_UP.load(Ordering::SeqCst), 1);
+}
+
+/// Fails the test if it is ever asked.
+struct Secretive;
+
+impl Verifier for Secretive {
+    async fn verify(&self, _: &Credential<'_>, _: &Moment<'_>) -> Result<Verified, Error> {
+        panic!("somebody else's token was shown here")
+    }
+}
+
+#[tokio::test]
+async fn a_token_of_one_kind_is_not_shown_to_verifiers_of_others() {
+    let (issuer, _) = issuer();
+    let server = issuer
+        .resource_server()
+        .kind(Kind::named("opaque").with_claim("opaque"), Secretive)
+        .kind(
+            Kind::named("signed").without_claim("opaque"),
+            hmac(&issuer, CLIENT),
+        )
+        .build()
+        .unwrap();
+    let token = format!("Bearer {}", mint(&issuer, CLIENT));
+    let mut parts = parts(&[("authorization", &token)]);
+    let token = server.authenticate(&mut parts).await.unwrap().unwrap();
+    assert_eq!(token.kind(), "signed");
+}
+
+#[tokio::test]
+async fn a_required_slot_is_required_at_every_door_that_refuses() {
+    let (issuer, _) = issuer();
+    let slot = CredentialSlot::new()
+        .carrier(Carrier::header("session_token").unwrap())
+        .kind(Kind::named("session"), hmac(&issuer, SESSION))
+        .required();
+    let server = issuer
+        .resource_server()
+        .kind(Kind::named("applicant"), hmac(&issuer, APPLICANT))
+        .second_slot(slot)
+        .build()
+        .unwrap();
+    let app = Router::new()
+        .route("/", get(|_: Authenticated| async {}))
+        .route("/session", get(|_: Authenticated<Token<Session>>| async {}))
+        .with_state(server);
+    let applicant = format!("Bearer {}", mint(&issuer, APPLICANT));
+    let session = mint(&issuer, SESSION);
+    let (first, second) = (("authorization", &*applicant), ("session_token", &*session));
+    assert_eq!(ask(&app, "/", &[first]).await.0, 401);
+    assert_eq!(ask(&app, "/session", &[second]).await.0, 401);
+    assert_eq!(ask(&app, "/session", &[first, second]).await.0, 200);
+}
+
+#[tokio::test]
+async fn a_guard_may_be_about_the_second_credential() {
+    let (issuer, _) = issuer();
+    let guard = ResourceGuard::path("/jobs/{job}")
+        .param_is("job", ["/job"])
+        .token_of("session")
+        .build()
+        .unwrap();
+    let app = Router::new()
+        .route("/jobs/{job}", get(|| async {}))
+        .layer(guard.layer())
+        .layer(two_slots(&issuer).build().unwrap().layer());
+    let applicant = issuer.token().claim("job", "cook");
+    let applicant = applicant.hmac(Algorithm::HS256, APPLICANT).mint();
+    let applicant = format!("Bearer {applicant}");
+    let session = issuer.token().claim("job", "clerk");
+    let session = session.hmac(Algorithm::HS256, SESSION).mint();
+    let client = mint(&issuer, CLIENT);
+    let first = ("authorization", &*applicant);
+    for (headers, path, status) in [
+        (vec![first], "/jobs/cook", 401),
+        (
+            vec![first, ("session_token", &*session)],
+            "/jobs/clerk",
+            200,
+        ),
+        (vec![first, ("session_token", &*session)], "/jobs/cook", 403),
+        (vec![first, ("client_token", &*client)], "/jobs/clerk", 403),
+    ] {
+        assert_eq!(ask(&app, path, &headers).await.0, status, "{path}");
+    }
+}
+
+#[tokio::test]
+async fn a_mark_may_be_a_part_of_a_claim() {
+    let (issuer, _) = issuer();
+    let kinds = Kinds::new([
+        Kind::named("general").without_claim("/srv/upid"),
+        Kind::named("scoped").with_claim("/srv/upid"),
+    ]);
+    let server = issuer
+        .resource_server()
+        .verifier(issuer.jwt_verifier(AUDIENCE).build().unwrap())
+        .kinds(kinds.unwrap())
+        .build()
+        .unwrap();
+    for (srv, kind) in [
+        (json!({"upid": "7"}), "scoped"),
+        (json!({"upid": null}), "general"),
+        (json!(null), "general"),
+    ] {
+        let token = issuer.token().claim("srv", srv).mint();
+        let mut parts = parts(&[("authorization", &format!("Bearer {token}"))]);
+        let token = server.authenticate(&mut parts).await.unwrap().unwrap();
+        assert_eq!(token.kind(), kind);
+    }
+    assert_eq!(
+        Kinds::new([Kind::named("a").with_claim("/srv~")])
+            .unwrap_err()
+            .to_string(),
+        "kind a has a mark on \"/srv~\", wanted a claim's name or a JSON pointer"
+    );
 }

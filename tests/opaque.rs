@@ -376,7 +376,10 @@ async fn userinfo_tells_whose_token_it_is_and_nothing_more() {
     issuer.answer_at(Method::GET, "/userinfo", |_, request| {
         let shown = request.headers().get("authorization");
         match shown.and_then(|value| value.to_str().ok()) {
-            Some("Bearer alices-token") => json_answer(200, json!({"sub": "alice", "name": "A"})),
+            Some("Bearer alices-token") => json_answer(
+                200,
+                json!({"sub": "alice", "scope": "admin", "permissions": ["all"]}),
+            ),
             Some("Bearer nobodys-token") => json_answer(200, json!({"name": "?"})),
             Some("Bearer another-issuers") => json_answer(200, json!({"sub": "a", "iss": "x"})),
             Some("Bearer too-often") => {
@@ -396,7 +399,8 @@ async fn userinfo_tells_whose_token_it_is_and_nothing_more() {
     let alice = show(&server, "alices-token").await.unwrap();
     assert_eq!(alice.subject(), Some("alice"));
     assert_eq!(alice.issuer(), Some(issuer.issuer()));
-    assert!(alice.scopes().is_empty());
+    // What a profile says it grants, nobody has granted.
+    assert!(alice.scopes().is_empty() && alice.permissions().is_empty());
     show(&server, "alices-token").await.unwrap();
     assert_eq!(issuer.asked("/userinfo"), 1);
     for (token, wanted) in [

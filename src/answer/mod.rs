@@ -10,7 +10,7 @@ use std::fmt;
 use serde::Serialize;
 use serde_json::{Map, Number, Value};
 
-use crate::clock::UnixTime;
+use crate::clock::{MOST_SECONDS, UnixTime};
 use crate::json::{self, JsonError};
 use crate::scope::Scopes;
 
@@ -314,10 +314,8 @@ enum Seconds {
 }
 
 impl Seconds {
-    const MOST: i64 = 100_000_000_000;
-
     fn whole(seconds: i64) -> Seconds {
-        if seconds > Seconds::MOST {
+        if seconds > MOST_SECONDS {
             return Seconds::Milliseconds;
         }
         Seconds::Moment(UnixTime::from_secs(seconds))
@@ -325,7 +323,7 @@ impl Seconds {
 
     fn fractional(number: &Number) -> Option<Seconds> {
         let seconds = number.as_f64()?;
-        if seconds > Seconds::MOST as f64 {
+        if seconds > MOST_SECONDS as f64 {
             return Some(Seconds::Milliseconds);
         }
         UnixTime::from_numeric_date(seconds).map(Seconds::Moment)

@@ -5,6 +5,7 @@ use http::request::Parts;
 use http::{HeaderMap, HeaderValue, Method};
 
 use super::CredentialError;
+use crate::percent::form;
 
 /// The only value of `name`, if there is one.
 fn single<'a>(
@@ -61,6 +62,9 @@ fn b64token(token: &[u8], limit: usize) -> Result<&str, CredentialError> {
         .ok_or_else(|| malformed("Authorization", "`Bearer` and one b64token (RFC 6750 2.1)"))
 }
 
+/// More than anybody has to say beside a token.
+const MOST_PARAMETERS: usize = 16;
+
 /// Parameters as they came: names and values, proven by nobody.
 pub(super) type Parameters = Vec<(String, String)>;
 
@@ -80,14 +84,19 @@ pub(super) fn bearer_with_parameters(
     let outside = || {
         malformed(
             "Authorization",
-            "`name=\"value\"` after each comma, each name once",
+            "at most 16 of `, name=\"value\"` after the token, each name once",
         )
     };
     let mut rest = std::str::from_utf8(rest).map_err(|_| outside())?;
     let mut parameters = Parameters::new();
     while !rest.is_empty() {
         let (name, value, after) = parameter(rest).ok_or_else(outside)?;
-        if parameters.iter().any(|(known, _)| known == name) {
+        // RFC 9110 §11.2: names know no case. Each is looked for among those before it, so a header
+        // full of them must not be read to its end.
+        let known = parameters
+            .iter()
+            .any(|(known, _)| known.eq_ignore_ascii_case(name));
+        if known || parameters.len() >= MOST_PARAMETERS {
             return Err(outside());
         }
         parameters.push((name.to_owned(), value));
@@ -160,11 +169,7 @@ pub(super) fn query<'a>(
     parameter: &str,
     limit: usize,
 ) -> Result<Option<&'a str>, CredentialError> {
-    let pairs = parts.uri.query().unwrap_or_default().split('&');
-    let mut values = pairs.filter_map(|pair| {
-        let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
-        (name == parameter).then_some(value)
-    });
+    let mut values = values_of(parts, parameter)?.into_iter();
     let Some(token) = values.next() else {
         return Ok(None);
     };
@@ -180,6 +185,28 @@ pub(super) fn query<'a>(
         return Err(malformed(parameter, "one b64token (RFC 6750 2.1)"));
     }
     Ok(Some(token))
+}
+
+/// The values of a query parameter, as they stand. Names are compared decoded, since readers decode
+/// them; one that does not decode might be ours for a lenient reader.
+pub(super) fn values_of<'a>(
+    parts: &'a Parts,
+    parameter: &str,
+) -> Result<Vec<&'a str>, CredentialError> {
+    let mut values = Vec::new();
+    for pair in parts.uri.query().unwrap_or_default().split('&') {
+        let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+        let name = form(name).ok_or_else(|| {
+            malformed(
+                parameter,
+                "query parameters with names in percent-encoded UTF-8",
+            )
+        })?;
+        if name == parameter {
+            values.push(value);
+        }
+    }
+    Ok(values)
 }
 
 /// `GET` with `Upgrade: websocket` (RFC 6455 §4.1), or the extended CONNECT of HTTP/2 and later

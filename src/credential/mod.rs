@@ -13,8 +13,8 @@ use crate::text;
 
 /// A place of the request that may carry a credential.
 ///
-/// A server has one credential slot with one or several carriers; a request that fills two of
-/// them is refused (RFC 6750 §2: "clients MUST NOT use more than one method").
+/// A server has one credential slot, or two, each with one or several carriers; a request that fills
+/// two of one slot is refused (RFC 6750 §2: "clients MUST NOT use more than one method").
 ///
 /// # Examples
 ///
@@ -179,6 +179,17 @@ impl Carrier {
         Ok(found)
     }
 
+    /// Refuses a request that has the query parameter `name`, too: it says that its sender uses two
+    /// methods at once, whoever reads which.
+    pub(crate) fn alone(parts: &Parts, name: &str) -> Result<(), CredentialError> {
+        match grammar::values_of(parts, name)?.is_empty() {
+            true => Ok(()),
+            false => Err(CredentialError::Two(format!(
+                "request carries a credential and the query parameter {name}, wanted one of them"
+            ))),
+        }
+    }
+
     /// See [`danger::unproven_parameters`](crate::danger::unproven_parameters).
     pub(crate) fn bearer_parameters(
         headers: &HeaderMap,
@@ -272,9 +283,10 @@ impl<'a> Credential<'a> {
     }
 
     /// Whether the token has the form of a compact JWS or JWE: parts of base64url characters
-    /// between dots, three or five of them (RFC 7515 §3.1, RFC 7516 §9).
+    /// between dots, three or five of them (RFC 7515 §3.1, RFC 7516 §9). Padding at its end, which
+    /// neither may have, does not make an opaque token of one.
     pub fn looks_like_jwt(&self) -> bool {
-        let bytes = self.token.as_bytes();
+        let bytes = self.token.trim_end_matches('=').as_bytes();
         let dots = bytes.iter().filter(|byte| **byte == b'.').count();
         matches!(dots, 2 | 4)
             && !bytes.starts_with(b".")

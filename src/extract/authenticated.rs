@@ -7,7 +7,8 @@ use axum_core::extract::{FromRef, FromRequestParts};
 use http::request::Parts;
 
 use super::Rejection;
-use crate::server::ResourceServer;
+use crate::error::Error;
+use crate::server::{ResourceServer, Strangers};
 use crate::token::{AccessToken, FromToken, Presence};
 
 /// Authenticates the request by itself, with the [`ResourceServer`] of the application's state,
@@ -57,8 +58,11 @@ where
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Rejection> {
         let server = ResourceServer::from_ref(state);
-        let made = server.authenticate(parts).await.and_then(|_| {
-            Presence::expect(&parts.extensions, "Authenticated").and_then(Presence::make)
+        let proven = server.authenticate_with(parts, Strangers::AreRefused).await;
+        let made = proven.and_then(|_| {
+            let presence = Presence::expect(&parts.extensions, "Authenticated")?;
+            let made = presence.make();
+            made.map_err(|error: Error| error.with_more_scopes(&presence.outer_scopes))
         });
         made.map(Authenticated)
             .map_err(|error| Rejection::of(server, error))

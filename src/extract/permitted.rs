@@ -144,7 +144,10 @@ where
 ///     format!("{} of {}", party.role, path.id)
 /// }
 ///
-/// let router: axum::Router<Parties> =
+/// #[derive(Clone, axum::extract::FromRef)]
+/// struct App { parties: Parties }
+///
+/// let router: axum::Router<App> =
 ///     axum::Router::new().route("/interviews/{id}/sign", axum::routing::post(sign));
 /// ```
 pub struct PermittedBy<P, E>(

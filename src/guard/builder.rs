@@ -23,6 +23,7 @@ pub struct ResourceGuardBuilder {
     fixed: Vec<(Result<Claim, ConfigError>, Box<str>)>,
     broad: Vec<Box<str>>,
     hiding: bool,
+    kind: Option<Box<str>>,
 }
 
 impl ResourceGuardBuilder {
@@ -35,7 +36,17 @@ impl ResourceGuardBuilder {
             fixed: Vec::new(),
             broad: Vec::new(),
             hiding: false,
+            kind: None,
         }
+    }
+
+    /// Has the [layer](ResourceGuard::layer) check the token of the kind `name`, from whichever
+    /// credential slot it is in; a request without one is refused (401, or 403 if another kind is
+    /// there). Default: the token of the first slot. [`ResourceGuard::check`] takes the token it is
+    /// given.
+    pub fn token_of(mut self, name: &str) -> ResourceGuardBuilder {
+        self.kind = Some(name.into());
+        self
     }
 
     /// Demands that the path parameter `name`, percent-decoded, equals the claim.
@@ -91,8 +102,8 @@ impl ResourceGuardBuilder {
         self
     }
 
-    /// Refuses with the 404 of a resource that does not exist, instead of a 403. Answer 404 for
-    /// what really does not exist, too, and nobody can tell the two apart.
+    /// Refuses with a 404 instead of a 403. Answer with [`Error::not_found`](crate::Error::not_found)
+    /// for what really does not exist, and nobody can tell the two apart.
     pub fn hiding(mut self) -> ResourceGuardBuilder {
         self.hiding = true;
         self
@@ -128,6 +139,7 @@ impl ResourceGuardBuilder {
             pattern,
             broad: self.broad,
             hiding: self.hiding,
+            kind: self.kind,
         };
         if let (Some(one), Some(other)) = (subdomain.first(), &checks.subdomain) {
             return Err(ConfigError::new(format!(

@@ -74,6 +74,8 @@ struct Checks {
     fixed: Vec<(Claim, Box<str>)>,
     broad: Vec<Box<str>>,
     hiding: bool,
+    /// The kind of the token that the layer checks.
+    kind: Option<Box<str>>,
 }
 
 /// A part of the request, tied to a claim.
@@ -131,6 +133,13 @@ impl ResourceGuard {
             true => Error::not_found(sentence),
             false => Error::forbidden(sentence),
         })
+    }
+}
+
+impl ResourceGuard {
+    /// The kind of the token that the layer checks, if it was named.
+    pub(crate) fn kind(&self) -> Option<&str> {
+        self.0.kind.as_deref()
     }
 }
 

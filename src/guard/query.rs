@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use super::decode::form;
+use crate::percent::form;
 use crate::text::quote;
 
 /// The decoded value of the parameter `name`, which must be there exactly once: of two, one reader

@@ -7,8 +7,10 @@ use aws_lc_rs::constant_time::verify_slices_are_equal;
 use aws_lc_rs::digest::{SHA256, digest};
 
 use crate::claims::ClaimSet;
+use crate::clock::UnixTime;
 use crate::credential::Credential;
 use crate::error::{ConfigError, Error, Reason};
+use crate::rules::{ClaimRules, MayLack};
 use crate::verified::Verified;
 use crate::verify::{Moment, VerdictLifetime, Verifier};
 
@@ -17,6 +19,7 @@ use crate::verify::{Moment, VerdictLifetime, Verifier};
 ///
 /// What a request shows is compared with every secret, in a time that depends neither on where they
 /// differ nor on which fits. The secrets themselves are not kept, only what SHA-256 makes of them.
+/// `exp` and `nbf` of the claims are judged if they are there, without leeway.
 ///
 /// # Examples
 ///
@@ -66,7 +69,7 @@ impl StaticTokens {
         Ok(self)
     }
 
-    fn prove(&self, token: &str) -> Result<Verified, Error> {
+    fn prove(&self, token: &str, now: UnixTime) -> Result<Verified, Error> {
         let shown = sha256(token);
         let mut claims = None;
         // No early end: how long it takes must not tell which secret was nearly hit.
@@ -75,13 +78,16 @@ impl StaticTokens {
                 claims = Some(theirs);
             }
         }
-        match claims {
-            Some(claims) => Ok(Verified::new(claims.clone())),
-            None => Err(Error::new(
+        let Some(claims) = claims else {
+            return Err(Error::new(
                 Reason::Inactive,
                 "credential is none of the static secrets",
-            )),
-        }
+            ));
+        };
+        let mut rules = ClaimRules::new(None, None, MayLack::ALL);
+        rules.leeway = Duration::ZERO;
+        rules.judge(claims, now)?;
+        Ok(Verified::new(claims.clone()))
     }
 }
 
@@ -92,16 +98,20 @@ fn sha256(text: &str) -> [u8; 32] {
 }
 
 impl Verifier for StaticTokens {
-    async fn verify(&self, credential: &Credential<'_>, _: &Moment<'_>) -> Result<Verified, Error> {
-        self.prove(credential.token())
+    async fn verify(
+        &self,
+        credential: &Credential<'_>,
+        moment: &Moment<'_>,
+    ) -> Result<Verified, Error> {
+        self.prove(credential.token(), moment.now())
     }
 
     fn verify_now(
         &self,
         credential: &Credential<'_>,
-        _: &Moment<'_>,
+        moment: &Moment<'_>,
     ) -> Option<Result<Verified, Error>> {
-        Some(self.prove(credential.token()))
+        Some(self.prove(credential.token(), moment.now()))
     }
 
     fn lifetime(&self) -> VerdictLifetime {
@@ -133,7 +143,7 @@ mod tests {
             .unwrap();
         let of = |token: &str| {
             tokens
-                .prove(token)
+                .prove(token, UnixTime::EPOCH)
                 .map(|v| v.claims().subject().map(str::to_owned))
         };
         assert_eq!(of("a secret of one app").unwrap().as_deref(), Some("one"));

@@ -146,16 +146,7 @@ impl LookupVerifier {
     pub fn builder(lookup: impl Lookup) -> LookupVerifierBuilder {
         LookupVerifierBuilder {
             lookup: Box::new(lookup),
-            rules: ClaimRules::new(
-                None,
-                None,
-                MayLack {
-                    iss: true,
-                    aud: true,
-                    exp: true,
-                    sub: true,
-                },
-            ),
+            rules: ClaimRules::new(None, None, MayLack::ALL),
             deadline: DEADLINE,
             accepted: Duration::from_secs(30),
             refused: Duration::from_secs(10),
@@ -283,8 +274,8 @@ impl Verifier for LookupVerifier {
         };
         let judged = self.rules.judge(&claims, moment.clock().now());
         judged.map_err(|error| error.withholding([token]))?;
-        // No leeway here: past its `exp` the answer is no longer used, and the store is asked.
-        Ok(Verified::new(claims))
+        let verified = Verified::new(claims).with_leeway(self.rules.leeway);
+        Ok(verified.asked_again_at_exp())
     }
 
     fn lifetime(&self) -> VerdictLifetime {

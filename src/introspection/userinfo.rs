@@ -85,10 +85,8 @@ impl UserinfoVerifierBuilder {
             None => default_fetcher(&endpoint)?,
         };
         let may_lack = MayLack {
-            iss: true,
-            aud: true,
-            exp: true,
             sub: false,
+            ..MayLack::ALL
         };
         Ok(UserinfoVerifier {
             endpoint: Endpoint {
@@ -122,7 +120,8 @@ impl UserinfoVerifier {
         }
         let claims = self.endpoint.claims(self.endpoint.text(response)?)?;
         self.rules.judge(&claims, moment.clock().now())?;
-        let verified = Verified::new(claims);
+        // Words of a profile, which its user may have written.
+        let verified = Verified::new(claims).without_grants();
         Ok(match self.rules.issuer() {
             Some(issuer) => verified.with_issuer(issuer),
             None => verified,

@@ -81,10 +81,8 @@ impl IntrospectionVerifier {
                 None,
                 Some(audience),
                 MayLack {
-                    iss: true,
-                    exp: true,
-                    sub: true,
                     aud: false,
+                    ..MayLack::ALL
                 },
             ),
             accepted: Duration::from_secs(30),
@@ -105,8 +103,8 @@ impl IntrospectionVerifier {
         judge_token_type(&claims)?;
         // The answer may have taken seconds.
         self.rules.judge(&claims, moment.clock().now())?;
-        // No leeway here: past its `exp` the answer is no longer used, and the issuer is asked.
-        let verified = Verified::new(claims);
+        let verified = Verified::new(claims).with_leeway(self.rules.leeway);
+        let verified = verified.asked_again_at_exp();
         Ok(match self.rules.issuer() {
             Some(issuer) => verified.with_issuer(issuer),
             None => verified,

@@ -253,8 +253,11 @@ impl fmt::Debug for JwtVerifierBuilder {
     }
 }
 
-/// Tells secrets apart without keeping one in clear text.
+/// Tells secrets apart without keeping one in clear text. HMAC fills a secret up with zeros
+/// (RFC 2104 §2), so those at its end make no other secret.
 fn secret_digest(algorithm: Algorithm, secret: &[u8]) -> [u8; 32] {
+    let filled_up = secret.iter().rev().take_while(|byte| **byte == 0).count();
+    let secret = &secret[..secret.len() - filled_up];
     let mut context = digest::Context::new(&digest::SHA256);
     context.update(algorithm.name().as_bytes());
     context.update(secret);

@@ -122,10 +122,12 @@ impl Verifier for ByIssuer {
     }
 
     async fn ready(&self, moment: &Moment<'_>) -> Result<(), Error> {
+        // One issuer that is down keeps nobody from the others' keys.
+        let mut outcome = Ok(());
         for verifier in &self.verifiers {
-            verifier.ready(moment).await?;
+            outcome = outcome.and(verifier.ready(moment).await);
         }
-        Ok(())
+        outcome
     }
 
     /// If all have public keys. One secret among them would be taken for none.

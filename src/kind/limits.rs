@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde_json::Value;
 
 use crate::claims::ClaimSet;
-use crate::clock::UnixTime;
+use crate::clock::{MOST_SECONDS, UnixTime};
 
 /// The demands of a kind on time.
 #[derive(Clone, Debug, Default)]
@@ -30,16 +30,14 @@ pub(crate) enum Breach {
     Check(String),
 }
 
-/// Seconds above this are milliseconds: it is the year 5138, or, so misread, March 1973.
-const MOST_SECONDS: f64 = 1e11;
-
 impl Limits {
-    /// `leeway` is the verifier's; it stands where the kind names none.
+    /// `leeway` is the verifier's; it stands where the kind names no lesser one.
     pub(super) fn judge(&self, claims: &ClaimSet, leeway: Duration, now: UnixTime) -> Judged {
-        if let Some(leeway) = self.leeway {
+        // Never more than the verifier allows.
+        let leeway = self.leeway.map_or(leeway, |own| own.min(leeway));
+        if self.leeway.is_some() {
             self.judge_again(claims, leeway, now)?;
         }
-        let leeway = self.leeway.unwrap_or(leeway);
         let mut end = UnixTime::MAX;
         let mut ends_at = |moment: UnixTime, what: &str| {
             if now >= moment + leeway {
@@ -102,7 +100,7 @@ impl Limits {
 fn moment_at(claims: &ClaimSet, pointer: &str) -> Result<Option<UnixTime>, Breach> {
     let wanted = |found: &str| {
         Breach::Malformed(format!(
-            "{pointer} is {found}, wanted seconds since 1970 below 10^11"
+            "{pointer} is {found}, wanted seconds since 1970, at most 10^11"
         ))
     };
     match claims.at(pointer) {
@@ -110,7 +108,7 @@ fn moment_at(claims: &ClaimSet, pointer: &str) -> Result<Option<UnixTime>, Breac
         Some(Value::Number(number)) => {
             let seconds = number.as_f64().unwrap_or(f64::INFINITY);
             match UnixTime::from_numeric_date(seconds) {
-                Some(moment) if seconds < MOST_SECONDS => Ok(Some(moment)),
+                Some(moment) if seconds <= MOST_SECONDS as f64 => Ok(Some(moment)),
                 _ => Err(wanted(&number.to_string())),
             }
         }
@@ -187,7 +185,7 @@ mod tests {
             at("\"1100\""),
             Err(concat!(
                 r#"Malformed("/srv/expirationTime is no number, "#,
-                r#"wanted seconds since 1970 below 10^11")"#
+                r#"wanted seconds since 1970, at most 10^11")"#
             )
             .to_owned())
         );

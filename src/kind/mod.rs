@@ -21,9 +21,9 @@ use crate::credential::Carrier;
 use crate::json::is_pointer;
 use crate::text::quote;
 
+pub use self::marker::TokenKind;
 use limits::Limits;
 pub(crate) use limits::{Breach, Judged};
-pub use marker::TokenKind;
 pub(crate) use set::exactly_one;
 pub use set::{KindError, Kinds};
 
@@ -34,7 +34,8 @@ pub(crate) const ACCESS_TOKEN: &str = "access_token";
 ///
 /// Its *marks* (carrier, `typ`, audience, claims) decide whether a token is of this kind: all must
 /// match. Its *demands* (ages, ends, checks) are judged after that: a token of this kind that does
-/// not meet them is refused.
+/// not meet them is refused. A claim is named by its name, or a part of it by a JSON pointer
+/// (RFC 6901) such as `/srv/upid`.
 ///
 /// # Examples
 ///
@@ -109,7 +110,26 @@ impl Kind {
         }
     }
 
-    /// Only tokens that came in the header `name` (`Authorization` for Bearer tokens).
+    /// Begins the kind that handlers name by the type `K`, so that its name is written once.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use portcullis::{Kind, TokenKind};
+    ///
+    /// struct Applicant;
+    /// impl TokenKind for Applicant {
+    ///     const NAME: &'static str = "applicant";
+    /// }
+    ///
+    /// assert_eq!(Kind::of::<Applicant>().name(), "applicant");
+    /// ```
+    pub fn of<K: TokenKind>() -> Kind {
+        Kind::named(K::NAME)
+    }
+
+    /// Only tokens that came in the header `name` (`Authorization` for Bearer tokens). Where a token
+    /// sits is its sender's choice, so this alone tells no two kinds apart that the same keys prove.
     pub fn in_header(mut self, name: &str) -> Kind {
         self.carrier = Some(name.into());
         self
@@ -262,7 +282,7 @@ impl Kind {
             && self
                 .claims
                 .iter()
-                .all(|(name, mark)| mark.fits(claims.get(name)))
+                .all(|(name, mark)| mark.fits(find(claims, name)))
     }
 
     /// Judges what is demanded of a token of this kind beyond what its verifier demands. `leeway` is
@@ -278,19 +298,33 @@ impl Kind {
     /// Checks what was said about the kind, apart from others.
     fn check_words(&self) -> Result<(), String> {
         // A pointer that leads nowhere would demand nothing, without a word.
-        match self.limits.ends.iter().find(|end| !is_pointer(end)) {
-            None => Ok(()),
-            Some(end) => Err(format!(
+        if let Some(end) = self.limits.ends.iter().find(|end| !is_pointer(end)) {
+            return Err(format!(
                 "kind {} ends at {}, wanted a JSON pointer such as \"/session/end\"",
                 self.name,
                 quote(end)
+            ));
+        }
+        let mut names = self.claims.iter().map(|(name, _)| name);
+        match names.find(|name| name.starts_with('/') && !is_pointer(name)) {
+            None => Ok(()),
+            Some(name) => Err(format!(
+                "kind {} has a mark on {}, wanted a claim's name or a JSON pointer",
+                self.name,
+                quote(name)
             )),
         }
     }
 
-    /// Whether some mark of the one makes the other impossible.
+    /// Whether they are bound to different headers. That is the sender's choice, so it tells kinds
+    /// apart only together with who proves them.
+    pub(crate) fn sits_elsewhere(&self, other: &Kind) -> bool {
+        matches!((&self.carrier, &other.carrier), (Some(a), Some(b)) if !a.eq_ignore_ascii_case(b))
+    }
+
+    /// Whether some mark on the token itself makes the other kind impossible.
     pub(crate) fn excludes(&self, other: &Kind) -> bool {
-        let differ = |a: &Option<Box<str>>, b: &Option<Box<str>>| match (a, b) {
+        let typ_differs = match (&self.typ, &other.typ) {
             (Some(a), Some(b)) => !media_type(a).eq_ignore_ascii_case(media_type(b)),
             _ => false,
         };
@@ -298,7 +332,7 @@ impl Kind {
             let mut theirs = other.claims.iter().filter(|(theirs, _)| theirs == name);
             theirs.any(|(_, theirs)| mark.excludes(theirs))
         });
-        differ(&self.carrier, &other.carrier) || differ(&self.typ, &other.typ) || claims_exclude
+        typ_differs || claims_exclude
     }
 
     /// Whether they ask for different audiences. A token may name both, and is then refused.
@@ -317,6 +351,14 @@ impl fmt::Debug for Kind {
             .field("claims", &self.claims)
             .field("limits", &self.limits)
             .finish_non_exhaustive()
+    }
+}
+
+/// A claim by its name, or a part of one by a JSON pointer.
+fn find<'a>(claims: &'a ClaimSet, name: &str) -> Option<&'a Value> {
+    match name.starts_with('/') {
+        true => claims.at(name),
+        false => claims.get(name),
     }
 }
 

@@ -16,14 +16,16 @@ impl Kinds {
     /// Takes the kinds of a server.
     ///
     /// Kinds may overlap in `aud` alone, since a token may name several audiences; a token that
-    /// then matches two is refused.
+    /// then matches two is refused. Whether two that differ in their header alone are told apart
+    /// is judged when the server is built, by who proves them.
     ///
     /// # Errors
     ///
-    /// [`KindError`] if there is none, a name is used twice, or nothing tells two of them apart.
+    /// [`KindError`] if there is none, a name is used twice, nothing tells two of them apart, or a
+    /// JSON pointer is none.
     pub fn new(kinds: impl IntoIterator<Item = Kind>) -> Result<Kinds, KindError> {
         let kinds = Kinds(kinds.into_iter().map(Arc::new).collect());
-        kinds.check(|_, _| false)?;
+        kinds.check(|one, other| kinds.0[one].sits_elsewhere(&kinds.0[other]))?;
         Ok(kinds)
     }
 

@@ -50,7 +50,11 @@ impl<S> Layer<S> for ResourceGuardLayer {
 
 impl Demand for ResourceGuardLayer {
     fn check(&self, parts: &mut Parts) -> Result<(), Error> {
-        let token = Presence::demand(&parts.extensions, "ResourceGuardLayer")?;
+        let presence = Presence::expect(&parts.extensions, "ResourceGuardLayer")?;
+        let token = match self.guard.kind() {
+            None => presence.first(),
+            Some(kind) => presence.of_kind(kind),
+        }?;
         self.guard.check(parts, token)
     }
 }

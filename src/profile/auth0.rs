@@ -19,10 +19,8 @@
 //!
 //! fn gate() -> Result<ResourceServer, ConfigError> {
 //!     let jwt = auth0::verifier("tenant.eu.auth0.com", "https://api.example.com/calendar/v1/")?;
-//!     auth0::server()
-//!         .verifier(jwt.build()?)
-//!         .check(Organizations::new().named("org_vIK75NKFvaozQsFy", "acme"))
-//!         .build()
+//!     let organizations = Organizations::none().named("org_vIK75NKFvaozQsFy", "acme");
+//!     auth0::server(organizations).verifier(jwt.build()?).build()
 //! }
 //!
 //! async fn list(token: RequireScope<(ReadEvents, ByUser)>) -> String {
@@ -57,11 +55,11 @@
 //!
 //! ```
 //! # #[cfg(feature = "reqwest")] {
-//! use portcullis::profile::auth0;
+//! use portcullis::profile::auth0::{self, Organizations};
 //! use portcullis::{When, danger};
 //!
 //! let userinfo = danger::userinfo("https://tenant.eu.auth0.com/userinfo");
-//! let server = auth0::server()
+//! let server = auth0::server(Organizations::none())
 //!     .route(When::jwt(), auth0::verifier("tenant.eu.auth0.com", "https://api.example.com/")?.build()?)
 //!     .route(When::opaque(), userinfo.issuer("https://tenant.eu.auth0.com/").build()?)
 //!     .kinds(auth0::kinds()?)
@@ -73,7 +71,8 @@
 //! # What is not done
 //!
 //! Tokens bound to a key (DPoP, mTLS) and encrypted ones (JWE) are refused with 401. Refusals are
-//! those of RFC 6750, so a missing scope is a 403.
+//! those of RFC 6750, so a missing scope is a 403. A request's body is never read, so a token there
+//! is neither taken nor noticed.
 
 use std::collections::HashMap;
 
@@ -83,7 +82,7 @@ use serde_json::Value;
 
 use crate::algorithm::Algorithm;
 use crate::claims::ClaimSet;
-use crate::error::{ConfigError, Error, Reason};
+use crate::error::{ConfigError, Error};
 use crate::jwt::{JwtVerifier, JwtVerifierBuilder};
 use crate::kind::{Kind, KindError, Kinds, TokenKind};
 use crate::principal::PrincipalType;
@@ -99,8 +98,9 @@ use crate::token::AccessToken;
 /// `https://{domain}/`. A whole issuer URL is taken as it stands, byte for byte;
 /// http is for tests on loopback.
 ///
-/// Keys are found through the tenant's metadata. RS256 and PS256 are allowed; for an API that signs
-/// with HS256, say `.algorithms([HS256]).hmac_secret(HS256, ..)` with its signing secret.
+/// Keys are found through the tenant's metadata. RS256 and PS256 are allowed. A key has one algorithm
+/// (RFC 8725 §3.1), and one that names none is taken for RS256: for a tenant that signs with PS256 and
+/// leaves `alg` out of its keys, say `.algorithms([PS256])`. For an API that signs with HS256, say `.algorithms([HS256]).hmac_secret(HS256, ..)` with its signing secret.
 ///
 /// # Errors
 ///
@@ -139,25 +139,13 @@ fn begin(domain: &str, audience: &str) -> Result<JwtVerifierBuilder, ConfigError
     Ok(JwtVerifier::builder(&issuer, audience).algorithms(algorithms))
 }
 
-/// Begins a gate that knows who acts ([`principal_type`]) and refuses a request that shows a token in
-/// `access_token` of its query beside the header, with 400. Add a verifier.
-pub fn server() -> ResourceServerBuilder {
+/// Begins a gate that knows who acts ([`principal_type`]), which organisations the API knows, and
+/// that refuses a request (400) with a second token in `access_token` of its query. Add a verifier.
+pub fn server(organizations: Organizations) -> ResourceServerBuilder {
     ResourceServer::builder()
         .principals(principal_type)
-        .check_with(in_one_place)
-}
-
-/// The query is never read for a token, but one there says that the client uses two methods at once
-/// (RFC 6750 §2).
-fn in_one_place(_: &AccessToken, parts: &Parts) -> Result<(), Error> {
-    let query = parts.uri.query().unwrap_or_default();
-    match form_urlencoded::parse(query.as_bytes()).any(|(name, _)| name == "access_token") {
-        true => Err(Error::new(
-            Reason::SeveralCredentials,
-            "request carries credentials in Authorization and in the query, wanted one",
-        )),
-        false => Ok(()),
-    }
+        .not_beside_query("access_token")
+        .check(organizations)
 }
 
 /// A JWT for this API.
@@ -165,7 +153,6 @@ fn in_one_place(_: &AccessToken, parts: &Parts) -> Result<(), Error> {
 pub struct ApiToken;
 
 #[diagnostic::do_not_recommend]
-
 impl TokenKind for ApiToken {
     /// The one kind of a server without [`kinds`], too.
     const NAME: &'static str = "access_token";
@@ -176,7 +163,6 @@ impl TokenKind for ApiToken {
 pub struct UserinfoToken;
 
 #[diagnostic::do_not_recommend]
-
 impl TokenKind for UserinfoToken {
     const NAME: &'static str = "userinfo";
 }
@@ -229,7 +215,6 @@ pub fn principal_type(claims: &ClaimSet) -> PrincipalType {
 pub struct ByAgent;
 
 #[diagnostic::do_not_recommend]
-
 impl Requirement for ByAgent {
     fn met_by(grant: &Grant<'_>) -> bool {
         let text = |pointer: &str| {
@@ -251,7 +236,6 @@ impl Requirement for ByAgent {
 pub struct InOrganization;
 
 #[diagnostic::do_not_recommend]
-
 impl Requirement for InOrganization {
     fn met_by(grant: &Grant<'_>) -> bool {
         let org_id = grant.claims.get("org_id").and_then(Value::as_str);
@@ -259,40 +243,55 @@ impl Requirement for InOrganization {
     }
 }
 
-/// The organisations an API knows, for [`ResourceServerBuilder::check`]: the token of any other is a
-/// 401. A token for no organisation passes; [`InOrganization`] asks for one.
+/// The organisations an API knows: the token of any other is a 401. A token for no organisation
+/// passes; [`InOrganization`] asks for one.
 ///
 /// # Examples
 ///
 /// ```
 /// use portcullis::profile::auth0::{self, Organizations};
 ///
-/// let builder = auth0::server().check(
-///     Organizations::new()
+/// let builder = auth0::server(
+///     Organizations::none()
 ///         .known("org_9ybsU1dN2dKfDkBi")
 ///         .named("org_vIK75NKFvaozQsFy", "acme"),
 /// );
 /// ```
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 #[must_use]
-pub struct Organizations(HashMap<Box<str>, Option<Box<str>>>);
+pub struct Organizations {
+    known: HashMap<Box<str>, Option<Box<str>>>,
+    any: bool,
+}
 
 impl Organizations {
     /// Begins without any: then no token for an organisation passes.
-    pub fn new() -> Organizations {
-        Organizations::default()
+    pub fn none() -> Organizations {
+        Organizations {
+            known: HashMap::new(),
+            any: false,
+        }
+    }
+
+    /// Lets the tokens of every organisation of the tenant pass, for an API that keeps no data apart
+    /// by organisation, or checks that itself.
+    pub fn any() -> Organizations {
+        Organizations {
+            any: true,
+            ..Organizations::none()
+        }
     }
 
     /// Adds an organisation by its id, whatever it is called.
     pub fn known(mut self, org_id: &str) -> Organizations {
-        self.0.insert(org_id.into(), None);
+        self.known.insert(org_id.into(), None);
         self
     }
 
     /// Adds an organisation whose tokens must have this `org_name`, for a tenant that writes names
     /// into tokens. Names can change hands: where an `org_name` decides, name all organisations.
     pub fn named(mut self, org_id: &str, org_name: &str) -> Organizations {
-        self.0.insert(org_id.into(), Some(org_name.into()));
+        self.known.insert(org_id.into(), Some(org_name.into()));
         self
     }
 
@@ -307,8 +306,9 @@ impl Organizations {
         if id.is_none() && name.is_none() {
             return Ok(());
         }
-        let known = id.and_then(Value::as_str).and_then(|id| self.0.get(id));
+        let known = id.and_then(Value::as_str).and_then(|id| self.known.get(id));
         let refused = match known {
+            None if self.any => return Ok(()),
             None => format!("org_id is {}, wanted a known organisation", shown(id)),
             Some(Some(wanted)) if name.is_none_or(|name| *name != **wanted) => {
                 format!("org_name is {}, wanted {}", shown(name), quote(wanted))

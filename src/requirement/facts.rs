@@ -27,7 +27,6 @@ use crate::principal::PrincipalType;
 pub struct OfKind<K>(PhantomData<fn() -> K>);
 
 #[diagnostic::do_not_recommend]
-
 impl<K: TokenKind> Requirement for OfKind<K> {
     fn met_by(grant: &Grant<'_>) -> bool {
         grant.kind == K::NAME
@@ -41,7 +40,6 @@ macro_rules! principals {
         pub struct $name;
 
         #[diagnostic::do_not_recommend]
-
         impl Requirement for $name {
             fn met_by(grant: &Grant<'_>) -> bool {
                 grant.principal == PrincipalType::$variant

@@ -6,9 +6,10 @@ use std::sync::Arc;
 use http::request::Parts;
 
 use super::ResourceServer;
+use super::apart;
 use super::check::{Check, ErasedCheck, Function};
+use super::credential_slot::{CredentialSlot, check_carriers};
 use super::proving::{Inner, PrincipalRule, Tie};
-use super::slot::{CredentialSlot, Slot, check_carriers, check_names};
 use crate::challenge::{Answers, Renderer};
 use crate::claims::ClaimSet;
 use crate::clock::{Clock, SystemClock};
@@ -72,6 +73,14 @@ impl ResourceServerBuilder {
     pub fn carrier(mut self, carrier: Carrier) -> ResourceServerBuilder {
         self.carried = true;
         self.first = self.first.carrier(carrier);
+        self
+    }
+
+    /// Refuses a request (400) that has a credential and, beside it, the query parameter `name`
+    /// (RFC 6750 §2: one method per request), such as `access_token`: its sender may think that it
+    /// counts. It is never read as a credential. Default: the query is not looked at.
+    pub fn not_beside_query(mut self, name: &str) -> ResourceServerBuilder {
+        self.first = self.first.not_beside_query(name);
         self
     }
 
@@ -150,7 +159,9 @@ impl ResourceServerBuilder {
     /// the Bearer token, an app's credential beside the user's. Each is proven by itself. Handlers
     /// get them by kind, with [`Token<K>`](crate::Token) or
     /// [`AccessToken::of_kind`](crate::AccessToken::of_kind); every other extractor is about the first.
-    /// Default: none.
+    /// A refusal has the Bearer challenge whichever credential it is about, since HTTP knows no other
+    /// for a header of one's own; a [`Renderer`] tells them apart by
+    /// [`Error::carrier`](crate::Error::carrier). Default: none.
     pub fn second_slot(mut self, slot: CredentialSlot) -> ResourceServerBuilder {
         self.second = Some(slot);
         self
@@ -290,8 +301,9 @@ impl ResourceServerBuilder {
     ///
     /// [`ConfigError`] if there is no verifier, one is hidden by a route before it, a route or kind
     /// names a header that is no carrier, two carriers read the same header, nothing tells two kinds
-    /// apart, two kinds have one name, there is a tie without a second slot or a second slot without a
-    /// carrier, the realm is not printable ASCII, a challenge scope looks like another parameter, or
+    /// apart, two kinds have one name, a JSON pointer of a kind is none, there are kinds without a
+    /// verifier, there is a tie without a second slot or a second slot without a carrier or a kind,
+    /// a query parameter has no name, the realm is not printable ASCII, a challenge scope looks like another parameter, or
     /// the credential limit is zero.
     pub fn build(mut self) -> Result<ResourceServer, ConfigError> {
         if let Some(fault) = self.fault {
@@ -300,12 +312,18 @@ impl ResourceServerBuilder {
         if !self.carried {
             self.first = self.first.carrier(Carrier::bearer());
         }
-        let first = self.first.build()?;
-        let second = self.second.map(CredentialSlot::build).transpose()?;
-        let slots: Vec<&Slot> = [&first].into_iter().chain(&second).collect();
-        let carriers = || slots.iter().flat_map(|slot| &slot.carriers);
-        check_carriers(carriers())?;
-        check_names(&slots)?;
+        let (first, kinds) = self.first.build()?;
+        let mut kinds = vec![kinds];
+        let mut second = None;
+        if let Some(slot) = self.second {
+            let (slot, its_kinds) = slot.build()?;
+            kinds.push(its_kinds);
+            second = Some((Arc::new(slot.as_second()?), slot));
+        }
+        let second_carriers = second.iter().flat_map(|(_, slot)| &slot.carriers);
+        let carriers: Vec<&Carrier> = first.carriers.iter().chain(second_carriers).collect();
+        check_carriers(&carriers)?;
+        apart::check(&kinds)?;
         if self.limit == 0 {
             return Err(ConfigError::new(
                 "credential limit is 0, wanted at least 1 byte",
@@ -316,10 +334,12 @@ impl ResourceServerBuilder {
                 "there is a tie and one credential slot, wanted a second",
             ));
         }
-        let guard_caches = carriers().any(|carrier| !carrier.is_header("authorization"));
+        let mut elsewhere = carriers
+            .iter()
+            .map(|carrier| !carrier.is_header("authorization"));
         Ok(ResourceServer(Arc::new(Inner {
-            guard_caches,
-            second: second.map(|slot| (Arc::new(slot.as_second()), slot)),
+            guard_caches: elsewhere.any(|elsewhere| elsewhere),
+            second,
             first,
             tie: self.tie,
             checks: self.checks,

@@ -20,29 +20,33 @@ use crate::token::AccessToken;
 /// use portcullis::{AccessToken, Check, Error};
 /// use std::collections::HashSet;
 /// use std::sync::{Arc, RwLock};
+/// use std::time::Duration;
 ///
-/// /// Tokens that were logged out. In memory, so nothing has to be waited for.
+/// /// Tokens that were logged out. As this list is in memory, `check_now` could answer, too.
 /// #[derive(Clone, Default)]
 /// struct LoggedOut(Arc<RwLock<HashSet<(String, String)>>>);
 ///
 /// impl Check for LoggedOut {
-///     async fn check(&self, token: &AccessToken, parts: &Parts) -> Result<(), Error> {
-///         self.check_now(token, parts).unwrap_or(Ok(()))
-///     }
-///
-///     fn check_now(&self, token: &AccessToken, _: &Parts) -> Option<Result<(), Error>> {
-///         let Ok(logged_out) = self.0.read() else {
-///             return Some(Err(Error::unavailable(Default::default(), "a thread panicked")));
-///         };
+///     async fn check(&self, token: &AccessToken, _: &Parts) -> Result<(), Error> {
 ///         // By both: the `jti` of some issuers is not unique.
-///         let (sub, jti) = (token.subject()?, token.claims().token_id()?);
-///         Some(match logged_out.contains(&(sub.to_owned(), jti.to_owned())) {
+///         let (Some(sub), Some(jti)) = (token.subject(), token.claims().token_id()) else {
+///             return Err(Error::invalid_token("token cannot be logged out"));
+///         };
+///         let logged_out = self.0.read().map_err(|_| {
+///             Error::unavailable(Duration::from_secs(5), "a thread panicked over the list")
+///         })?;
+///         match logged_out.contains(&(sub.to_owned(), jti.to_owned())) {
 ///             true => Err(Error::invalid_token("token was logged out")),
 ///             false => Ok(()),
-///         })
+///         }
 ///     }
 /// }
 /// ```
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is no check of tokens",
+    note = "a function or closure that needs no waiting goes to `check_with`; for everything else \
+            implement `portcullis::Check`"
+)]
 pub trait Check: Send + Sync + 'static {
     /// Lets the request pass, or refuses it. What takes longer than 30 seconds is given up.
     ///
@@ -57,7 +61,8 @@ pub trait Check: Send + Sync + 'static {
     ) -> impl Future<Output = Result<(), Error>> + Send;
 
     /// Answers at once, if nothing has to be waited for; else `None`, and [`check`](Self::check) is
-    /// asked. Default: `None`.
+    /// asked. For one request it may be asked twice, if something else has to be waited for, so it
+    /// must not count. Default: `None`.
     fn check_now(&self, token: &AccessToken, parts: &Parts) -> Option<Result<(), Error>> {
         let _ = (token, parts);
         None

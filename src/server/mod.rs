@@ -1,8 +1,10 @@
 //! The resource server: carriers, verifiers and answers under one roof. Knows traits, never a kind
 //! of token.
 
+mod apart;
 mod builder;
 mod check;
+mod credential_slot;
 mod one_of;
 mod proving;
 mod slot;
@@ -24,8 +26,8 @@ use proving::Inner;
 
 pub use self::builder::ResourceServerBuilder;
 pub use self::check::Check;
+pub use self::credential_slot::CredentialSlot;
 pub(crate) use self::proving::{Proven, Seen, Strangers};
-pub use self::slot::CredentialSlot;
 
 #[cfg(feature = "cache")]
 use crate::verdict::Verdicts;
@@ -51,7 +53,8 @@ pub struct ResourceServer(Arc<Inner>);
 impl ResourceServer {
     /// Finds and proves the credential of a request, and leaves the token in its extensions for
     /// extractors and [`AccessToken::of`]. `Ok(None)` means that no credential was sent; whether
-    /// that is enough is the caller's decision. The credential's header is marked sensitive.
+    /// that is enough is the caller's decision, also of a [second slot](CredentialSlot::required); see
+    /// [`AccessToken::of_kind`]. The credential's header is marked sensitive.
     ///
     /// This is the heart: the layers and extractors call it, and so may a hyper service.
     ///
@@ -75,9 +78,17 @@ impl ResourceServer {
     /// # }
     /// ```
     pub async fn authenticate(&self, parts: &mut Parts) -> Result<Option<AccessToken>, Error> {
-        let proven = match self.0.see(parts, Strangers::Pass) {
+        self.authenticate_with(parts, Strangers::Pass).await
+    }
+
+    pub(crate) async fn authenticate_with(
+        &self,
+        parts: &mut Parts,
+        strangers: Strangers,
+    ) -> Result<Option<AccessToken>, Error> {
+        let proven = match self.0.see(parts, strangers) {
             Ok(Seen::Known(proven)) => Ok(proven),
-            Ok(Seen::Ask) => self.0.ask(parts, Strangers::Pass).await,
+            Ok(Seen::Ask) => self.0.ask(parts, strangers).await,
             Err(error) => Err(error),
         };
         self.settle(parts, proven)
@@ -163,10 +174,11 @@ impl ResourceServer {
     /// issuer is back, and recovers by itself.
     pub async fn ready(&self) -> Result<(), Error> {
         let moment = Moment::of(&self.0.clock);
+        let mut outcome = Ok(());
         for (_, verifier) in self.0.slots().flat_map(|slot| &slot.routes) {
-            verifier.ready(&moment).await?;
+            outcome = outcome.and(verifier.ready(&moment).await);
         }
-        Ok(())
+        outcome
     }
 
     /// The whole answer to a refusal, worded as this server words it. The error is in its

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use crate::clock::BoxFuture;
 use crate::credential::Credential;
 use crate::error::{Error, ErrorKind, Reason};
-use crate::kind::{Kind, KindError, Kinds, exactly_one};
+use crate::kind::{Kind, exactly_one};
 use crate::verified::Verified;
 use crate::verify::{ErasedVerifier, Moment, Provenance, VerdictLifetime};
 
@@ -19,6 +19,12 @@ impl Candidate {
     fn takes(&self, credential: &Credential<'_>) -> bool {
         let header = self.kind.header();
         header.is_none_or(|name| credential.carrier().is_header(name))
+    }
+
+    fn hits(&self, credential: &Credential<'_>, verified: &Verified) -> bool {
+        let carrier = credential.carrier();
+        self.kind
+            .matches(carrier, verified.typ(), verified.claims())
     }
 
     /// Whether no token can be of both kinds.
@@ -37,12 +43,9 @@ pub(super) struct OneOf(Vec<Candidate>);
 type Outcome<'a> = (&'a Candidate, Result<Verified, Error>);
 
 impl OneOf {
-    /// Takes kinds that something tells apart.
-    pub(super) fn new(candidates: Vec<Candidate>) -> Result<OneOf, KindError> {
-        let kinds = candidates.iter().map(|candidate| candidate.kind.clone());
-        let apart = |one: usize, other: usize| candidates[one].excludes(&candidates[other]);
-        Kinds::of(kinds.collect()).check(apart)?;
-        Ok(OneOf(candidates))
+    /// Takes kinds that are told apart.
+    pub(super) fn new(candidates: Vec<Candidate>) -> OneOf {
+        OneOf(candidates)
     }
 
     fn candidates<'a>(
@@ -54,15 +57,36 @@ impl OneOf {
             .filter(|candidate| candidate.takes(credential))
     }
 
+    /// Asks everybody who can answer at once; the others must be waited for. Once a token is known to
+    /// be of one kind, it is not shown to verifiers of kinds that it then cannot be of.
+    fn ask_now<'a>(
+        &'a self,
+        credential: &'a Credential<'_>,
+        moment: &Moment<'_>,
+    ) -> (Vec<Outcome<'a>>, Vec<&'a Candidate>) {
+        let (mut outcomes, mut waiting): (Vec<Outcome<'a>>, Vec<&Candidate>) = Default::default();
+        for candidate in self.candidates(credential) {
+            match candidate.verifier.verify_now(credential, moment) {
+                Some(outcome) => outcomes.push((candidate, outcome)),
+                None => waiting.push(candidate),
+            }
+        }
+        let hits = outcomes.iter().filter(|(candidate, outcome)| {
+            let verified = outcome.as_ref().ok();
+            verified.is_some_and(|verified| candidate.hits(credential, verified))
+        });
+        let hits: Vec<&Candidate> = hits.map(|(candidate, _)| *candidate).collect();
+        waiting.retain(|candidate| !hits.iter().any(|hit| hit.excludes(candidate)));
+        (outcomes, waiting)
+    }
+
     fn decide(credential: &Credential<'_>, outcomes: Vec<Outcome<'_>>) -> Result<Verified, Error> {
         let mut hit: Option<(&Candidate, Verified)> = None;
         let mut refusals: Vec<(&Candidate, Error)> = Vec::new();
         for (candidate, outcome) in outcomes {
             let kind = &candidate.kind;
             match outcome {
-                Ok(verified)
-                    if kind.matches(credential.carrier(), verified.typ(), verified.claims()) =>
-                {
+                Ok(verified) if candidate.hits(credential, &verified) => {
                     let before = hit.iter().map(|(candidate, _)| &candidate.kind);
                     let kind = exactly_one(before.chain([kind]))
                         .map_err(|why| Error::new(Reason::Kind, why))?;
@@ -105,8 +129,8 @@ impl OneOf {
 /// should be; who came furthest knows best what is wrong with it.
 fn how_far(error: &Error) -> u8 {
     match error.reason() {
-        Reason::Algorithm | Reason::Type => 0,
-        Reason::UnknownKey => 1,
+        Reason::Algorithm | Reason::Type | Reason::MalformedToken => 0,
+        Reason::UnknownKey | Reason::Inactive => 1,
         Reason::Signature => 2,
         _ => 3,
     }
@@ -119,12 +143,9 @@ impl ErasedVerifier for OneOf {
         moment: &'a Moment<'_>,
     ) -> BoxFuture<'a, Result<Verified, Error>> {
         Box::pin(async move {
-            let mut outcomes = Vec::new();
-            for candidate in self.candidates(credential) {
-                let outcome = match candidate.verifier.verify_now(credential, moment) {
-                    Some(outcome) => outcome,
-                    None => candidate.verifier.verify(credential, moment).await,
-                };
+            let (mut outcomes, waiting) = self.ask_now(credential, moment);
+            for candidate in waiting {
+                let outcome = candidate.verifier.verify(credential, moment).await;
                 outcomes.push((candidate, outcome));
             }
             OneOf::decide(credential, outcomes)
@@ -136,19 +157,16 @@ impl ErasedVerifier for OneOf {
         credential: &Credential<'_>,
         moment: &Moment<'_>,
     ) -> Option<Result<Verified, Error>> {
-        let outcomes: Option<Vec<Outcome<'_>>> = self
-            .candidates(credential)
-            .map(|candidate| {
-                let outcome = candidate.verifier.verify_now(credential, moment)?;
-                Some((candidate, outcome))
-            })
-            .collect();
-        Some(OneOf::decide(credential, outcomes?))
+        let (outcomes, waiting) = self.ask_now(credential, moment);
+        waiting
+            .is_empty()
+            .then(|| OneOf::decide(credential, outcomes))
     }
 
-    /// The shortest of all: an answer may be any one's.
-    fn lifetime(&self) -> VerdictLifetime {
-        let lifetimes = self.0.iter().map(|candidate| candidate.verifier.lifetime());
+    /// The shortest of those who may be asked: an answer may be any one's.
+    fn lifetime(&self, credential: &Credential<'_>) -> VerdictLifetime {
+        let candidates = self.candidates(credential);
+        let lifetimes = candidates.map(|candidate| candidate.verifier.lifetime(credential));
         lifetimes
             .reduce(VerdictLifetime::shorter)
             .unwrap_or_default()
@@ -156,10 +174,11 @@ impl ErasedVerifier for OneOf {
 
     fn ready<'a>(&'a self, moment: &'a Moment<'_>) -> BoxFuture<'a, Result<(), Error>> {
         Box::pin(async move {
+            let mut outcome = Ok(());
             for candidate in &self.0 {
-                candidate.verifier.ready(moment).await?;
+                outcome = outcome.and(candidate.verifier.ready(moment).await);
             }
-            Ok(())
+            outcome
         })
     }
 

@@ -208,8 +208,13 @@ impl Inner {
         };
         let outcome = self.conclude(verdict, slot, &credential, verifier, &moment);
         #[cfg(feature = "cache")]
-        self.verdicts
-            .keep(digest, &outcome, verifier.lifetime(), moment.now(), memory);
+        self.verdicts.keep(
+            digest,
+            &outcome,
+            verifier.lifetime(&credential),
+            moment.now(),
+            memory,
+        );
         outcome.map(Look::Known)
     }
 
@@ -228,7 +233,7 @@ impl Inner {
         // The answer may have taken seconds.
         let moment = Moment::of(&self.clock);
         let outcome = self.conclude(verdict, slot, credential, verifier, &moment);
-        (outcome, verifier.lifetime())
+        (outcome, verifier.lifetime(credential))
     }
 
     /// The verifiers of this crate end sooner. What never ends would hold its credential, and whoever
@@ -254,11 +259,17 @@ impl Inner {
     ) -> Result<AccessToken, Error> {
         let concluded = || {
             let verified = verdict.map_err(|error| self.note(error))?;
+            // Whoever proved it: a verifier of somebody else's, or one that put it in other words.
+            let (end, now) = (verified.ends(), moment.now());
+            if now >= end {
+                let why = format!("token ended at {end}, it is {now}");
+                return Err(Error::new(Reason::Expired, why));
+            }
             let kind = slot.classify(credential.carrier(), &verified)?;
-            let cap = moment.now() + verifier.lifetime().of_accepted();
-            let mut good_until = verified.ends().min(cap);
+            let cap = now + verifier.lifetime(credential).of_accepted();
+            let mut good_until = verified.remembered_until().min(cap);
             if let Some(kind) = &kind {
-                let end = kind.judge(verified.claims(), verified.leeway(), moment.now())?;
+                let end = kind.judge(verified.claims(), verified.leeway(), now)?;
                 good_until = good_until.min(end);
             }
             Ok(self.token(verified, slot.kind_name(kind.as_ref()), good_until))

@@ -1,12 +1,9 @@
-//! One credential slot: the places it may sit in, who proves it, and what kinds it may be of.
+//! One credential slot at work: finds its credential, and who proves it.
 
-use std::collections::HashSet;
-use std::fmt;
 use std::sync::Arc;
 
 use http::request::Parts;
 
-use super::one_of::{Candidate, OneOf};
 use super::proving::Strangers;
 #[cfg(feature = "testing")]
 use crate::claims::ClaimSet;
@@ -14,202 +11,30 @@ use crate::credential::{Carrier, Credential};
 use crate::error::{ConfigError, Error, Reason};
 #[cfg(feature = "testing")]
 use crate::kind::exactly_one;
-use crate::kind::{ACCESS_TOKEN, Kind, KindError, Kinds};
+use crate::kind::{Kind, Kinds};
 use crate::route::When;
 use crate::text::quote;
 use crate::token::SecondSlot;
 use crate::verified::Verified;
-use crate::verify::{ErasedVerifier, Verifier};
-
-/// One credential of a request: where it may sit, who proves it, what kinds it may be of.
-///
-/// A [`ResourceServer`](crate::ResourceServer) has one, set up by its builder's own methods; this is
-/// for the [second](crate::ResourceServerBuilder::second_slot).
-///
-/// # Examples
-///
-/// ```
-/// # fn set_up(
-/// #     access: portcullis::LookupVerifier,
-/// #     session: portcullis::LookupVerifier,
-/// # ) -> Result<(), portcullis::ConfigError> {
-/// use portcullis::{Carrier, CredentialSlot, Kind, ResourceServer};
-///
-/// let server = ResourceServer::builder()
-///     .kind(Kind::named("applicant"), access)
-///     .second_slot(
-///         CredentialSlot::new()
-///             .carrier(Carrier::header("request_token")?)
-///             .kind(Kind::named("job session"), session),
-///     )
-///     .build()?;
-/// # Ok(())
-/// # }
-/// ```
-#[must_use]
-pub struct CredentialSlot {
-    carriers: Vec<Carrier>,
-    routes: Vec<(When, Box<dyn ErasedVerifier>)>,
-    kinds: Option<Kinds>,
-    own: Vec<(Kind, Box<dyn ErasedVerifier>)>,
-    required: bool,
-}
-
-impl CredentialSlot {
-    /// Begins a slot without carriers and verifiers.
-    #[allow(clippy::new_without_default)] // One that cannot be built is no default.
-    pub fn new() -> CredentialSlot {
-        CredentialSlot {
-            carriers: Vec::new(),
-            routes: Vec::new(),
-            kinds: None,
-            own: Vec::new(),
-            required: false,
-        }
-    }
-
-    /// As [`ResourceServerBuilder::carrier`](crate::ResourceServerBuilder::carrier).
-    pub fn carrier(mut self, carrier: Carrier) -> CredentialSlot {
-        self.carriers.push(carrier);
-        self
-    }
-
-    /// As [`ResourceServerBuilder::verifier`](crate::ResourceServerBuilder::verifier).
-    pub fn verifier(self, verifier: impl Verifier) -> CredentialSlot {
-        self.route(When::always(), verifier)
-    }
-
-    /// As [`ResourceServerBuilder::route`](crate::ResourceServerBuilder::route).
-    pub fn route(mut self, when: When, verifier: impl Verifier) -> CredentialSlot {
-        self.routes.push((when, Box::new(verifier)));
-        self
-    }
-
-    /// As [`ResourceServerBuilder::kinds`](crate::ResourceServerBuilder::kinds).
-    pub fn kinds(mut self, kinds: Kinds) -> CredentialSlot {
-        self.kinds = Some(kinds);
-        self
-    }
-
-    /// As [`ResourceServerBuilder::kind`](crate::ResourceServerBuilder::kind).
-    pub fn kind(mut self, kind: Kind, verifier: impl Verifier) -> CredentialSlot {
-        self.own.push((kind, Box::new(verifier)));
-        self
-    }
-
-    /// Has [`ResourceServer::layer`](crate::ResourceServer::layer) refuse requests whose slot is
-    /// empty. Default: the handlers say whether they need it, by the extractors they name.
-    pub fn required(mut self) -> CredentialSlot {
-        self.required = true;
-        self
-    }
-
-    pub(super) fn build(mut self) -> Result<Slot, ConfigError> {
-        if self.carriers.is_empty() {
-            return Err(ConfigError::new(
-                "a credential slot has no carrier, wanted at least one",
-            ));
-        }
-        let kinds = self.kinds.map(|kinds| kinds.bound_to(&self.carriers));
-        if let Some(kinds) = &kinds {
-            kinds.check(|_, _| false)?;
-        }
-        let own: Vec<Candidate> = self
-            .own
-            .into_iter()
-            .map(|(kind, verifier)| Candidate {
-                kind: Arc::new(kind.bound_to(&self.carriers)),
-                verifier,
-            })
-            .collect();
-        let own_kinds = own.iter().map(|candidate| candidate.kind.clone()).collect();
-        if !own.is_empty() {
-            self.routes
-                .push((When::always(), Box::new(OneOf::new(own)?)));
-        }
-        check_routes(&mut self.routes)?;
-        let slot = Slot {
-            carriers: self.carriers,
-            routes: self.routes,
-            kinds,
-            own_kinds: Kinds::of(own_kinds),
-            default_kind: ACCESS_TOKEN.into(),
-            required: self.required,
-        };
-        slot.check_headers()?;
-        Ok(slot)
-    }
-}
-
-/// Puts the route for all the rest last, wherever it was written, and finds routes that never get a
-/// credential.
-fn check_routes(routes: &mut [(When, Box<dyn ErasedVerifier>)]) -> Result<(), ConfigError> {
-    if routes.is_empty() {
-        return Err(ConfigError::new(
-            "there is no verifier, wanted at least one",
-        ));
-    }
-    routes.sort_by_key(|(when, _)| when.is_always());
-    for (place, (when, _)) in routes.iter().enumerate() {
-        let hidden = routes[..place]
-            .iter()
-            .any(|(earlier, _)| earlier.covers(when));
-        if hidden || when.is_impossible() {
-            return Err(ConfigError::new(format!(
-                "{when:?} never gets a credential, wanted a route that none before it covers"
-            )));
-        }
-    }
-    Ok(())
-}
-
-/// Checks that each place is read by one carrier only, in whichever slot.
-pub(super) fn check_carriers<'a>(
-    carriers: impl Iterator<Item = &'a Carrier>,
-) -> Result<(), ConfigError> {
-    let mut names = HashSet::new();
-    for carrier in carriers {
-        for name in carrier.names() {
-            if name == "?" {
-                return Err(ConfigError::new("query parameter has no name, wanted one"));
-            }
-            // Within one carrier, too: its aliases are names like its own.
-            if names.contains(&name) {
-                return Err(ConfigError::new(format!(
-                    "{carrier:?} reads {name}, which is read already"
-                )));
-            }
-            names.insert(name);
-        }
-    }
-    Ok(())
-}
-
-/// Checks that no kind's name stands for two.
-pub(super) fn check_names(slots: &[&Slot]) -> Result<(), ConfigError> {
-    let mut names = HashSet::new();
-    for kind in slots.iter().flat_map(|slot| slot.kinds()) {
-        if !names.insert(kind.name()) {
-            return Err(KindError::twice(kind).into());
-        }
-    }
-    Ok(())
-}
+use crate::verify::ErasedVerifier;
 
 /// A slot that is set up.
 pub(super) struct Slot {
     pub(super) carriers: Vec<Carrier>,
     pub(super) routes: Vec<(When, Box<dyn ErasedVerifier>)>,
     /// What the tokens of `routes` may be.
-    kinds: Option<Kinds>,
+    pub(super) kinds: Option<Kinds>,
     /// Kinds with verifiers of their own.
-    own_kinds: Kinds,
-    default_kind: Arc<str>,
+    pub(super) own_kinds: Kinds,
+    pub(super) default_kind: Arc<str>,
+    /// Query parameters that must not stand beside a credential.
+    pub(super) not_beside: Vec<Box<str>>,
     pub(super) required: bool,
 }
 
 impl Slot {
-    fn check_headers(&self) -> Result<(), ConfigError> {
+    /// Checks that routes and kinds name headers that are read.
+    pub(super) fn check_headers(&self) -> Result<(), ConfigError> {
         let kinds = self.kinds().filter_map(|kind| kind.header());
         let routes = self.routes.iter().flat_map(|(when, _)| when.headers());
         for name in routes.chain(kinds) {
@@ -233,14 +58,24 @@ impl Slot {
     }
 
     /// What a request that lacks a token of this slot is told.
-    pub(super) fn as_second(&self) -> SecondSlot {
+    ///
+    /// # Errors
+    ///
+    /// If no handler could name its tokens.
+    pub(super) fn as_second(&self) -> Result<SecondSlot, ConfigError> {
         let kinds = self.kinds();
-        SecondSlot {
-            carrier: self.carrier_name().into(),
-            kinds: kinds
-                .map(|kind| (kind.shared_name(), kind.header().map(Into::into)))
-                .collect(),
+        let kinds: Vec<_> = kinds
+            .map(|kind| (kind.shared_name(), kind.header().map(Into::into)))
+            .collect();
+        if kinds.is_empty() {
+            return Err(ConfigError::new(
+                "the second slot declares no kind, wanted one: handlers ask for its tokens by kind",
+            ));
         }
+        Ok(SecondSlot {
+            carrier: self.carrier_name().into(),
+            kinds,
+        })
     }
 
     fn carrier_name(&self) -> &str {
@@ -253,7 +88,14 @@ impl Slot {
         parts: &'a Parts,
         limit: usize,
     ) -> Result<Option<Credential<'a>>, Error> {
-        Carrier::find(&self.carriers, parts, limit).map_err(|fault| {
+        let found = Carrier::find(&self.carriers, parts, limit).and_then(|found| {
+            if found.is_some() {
+                let mut names = self.not_beside.iter();
+                names.try_for_each(|name| Carrier::alone(parts, name))?;
+            }
+            Ok(found)
+        });
+        found.map_err(|fault| {
             // Of two carriers in use, neither is at fault by itself.
             let is_unreadable = |carrier: &&Carrier| {
                 Carrier::find(std::slice::from_ref(*carrier), parts, limit).is_err()
@@ -269,7 +111,7 @@ impl Slot {
     /// Whether the slot may be empty.
     pub(super) fn absent(&self, strangers: Strangers) -> Result<(), Error> {
         if self.required && strangers == Strangers::AreRefused {
-            return Err(Error::missing_credential().about(self.carrier_name()));
+            return Err(Error::missing_in(self.carrier_name()));
         }
         Ok(())
     }
@@ -338,18 +180,10 @@ impl Slot {
     }
 }
 
-impl fmt::Debug for CredentialSlot {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("CredentialSlot")
-            .field("carriers", &self.carriers)
-            .field("verifiers", &(self.routes.len() + self.own.len()))
-            .finish_non_exhaustive()
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::server::CredentialSlot;
     use crate::verify::Refuse;
 
     #[test]
@@ -358,7 +192,8 @@ mod tests {
             .carrier(Carrier::bearer())
             .carrier(Carrier::header("app_token")?.alias("App-Token")?)
             .verifier(Refuse::because("nobody comes in"))
-            .build()?;
+            .build()?
+            .0;
         for (headers, carrier) in [
             (
                 &[("authorization", "Bearer a,b")][..],

@@ -81,7 +81,8 @@ impl Presence {
         Presence::expect(extensions, wanted)?.first()
     }
 
-    fn first(&self) -> Result<&AccessToken, Error> {
+    /// The token of the first slot.
+    pub(crate) fn first(&self) -> Result<&AccessToken, Error> {
         self.token.as_ref().ok_or_else(Error::missing_credential)
     }
 
@@ -95,7 +96,7 @@ impl Presence {
         }
         let place = second.and_then(|(_, slot)| slot.carrier_of(name));
         match (place, held) {
-            (Some(carrier), None) => Err(Error::missing_credential().about(carrier)),
+            (Some(carrier), None) => Err(Error::missing_in(carrier)),
             (Some(carrier), Some(other)) => Err(other.other_kind(name).about(carrier)),
             (None, _) => Err(self.first()?.other_kind(name)),
         }

@@ -45,8 +45,8 @@ pub use self::reworded::Reworded;
 #[diagnostic::on_unimplemented(
     message = "`{Self}` proves no credentials",
     label = "no verifier",
-    note = "a builder becomes a verifier with `.build()?`; for a token of your own implement \
-            `portcullis::Verifier`"
+    note = "a builder becomes a verifier with `.build()?`, a `Lookup` with \
+            `LookupVerifier::builder(..)`; for a token of your own implement `portcullis::Verifier`"
 )]
 pub trait Verifier: Send + Sync + 'static {
     /// Proves `credential`. What takes longer than 30 seconds is given up.
@@ -62,7 +62,8 @@ pub trait Verifier: Send + Sync + 'static {
     ) -> impl Future<Output = Result<Verified, Error>> + Send;
 
     /// Answers at once, if nothing has to be waited for; else `None`, and
-    /// [`verify`](Self::verify) is asked. Default: `None`.
+    /// [`verify`](Self::verify) is asked. For one request it may be asked twice, so it must not use
+    /// a credential up. Default: `None`.
     fn verify_now(
         &self,
         credential: &Credential<'_>,
@@ -106,6 +107,18 @@ pub struct Provenance {
 }
 
 impl Provenance {
+    /// Of a verifier that accepts nothing.
+    pub(crate) fn nobody() -> Provenance {
+        Provenance {
+            issuers: Vec::new(),
+            secret: None,
+        }
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.issuers.is_empty()
+    }
+
     /// Whether no token can be accepted by both. Two sets of public keys may share a key, so they
     /// do not tell tokens apart; a secret does, from another secret and from any public key.
     pub(crate) fn excludes(&self, other: &Provenance) -> bool {
@@ -178,6 +191,10 @@ impl Verifier for Refuse {
 
     fn verify_now(&self, _: &Credential<'_>, _: &Moment<'_>) -> Option<Result<Verified, Error>> {
         Some(Err(Error::invalid_token(self.0)))
+    }
+
+    fn provenance(&self) -> Option<Provenance> {
+        Some(Provenance::nobody())
     }
 }
 
@@ -278,7 +295,8 @@ pub(crate) trait ErasedVerifier: Send + Sync {
         moment: &Moment<'_>,
     ) -> Option<Result<Verified, Error>>;
 
-    fn lifetime(&self) -> VerdictLifetime;
+    /// Of answers about a credential like this.
+    fn lifetime(&self, credential: &Credential<'_>) -> VerdictLifetime;
 
     fn ready<'a>(&'a self, moment: &'a Moment<'_>) -> BoxFuture<'a, Result<(), Error>>;
 
@@ -302,7 +320,7 @@ impl<V: Verifier> ErasedVerifier for V {
         Verifier::verify_now(self, credential, moment)
     }
 
-    fn lifetime(&self) -> VerdictLifetime {
+    fn lifetime(&self, _: &Credential<'_>) -> VerdictLifetime {
         Verifier::lifetime(self)
     }
 

@@ -73,7 +73,7 @@ impl Tenant {
     }
 
     fn server(&self, verifier: JwtVerifierBuilder) -> ResourceServer {
-        let server = auth0::server().clock(self.clock.clone());
+        let server = auth0::server(Organizations::none()).clock(self.clock.clone());
         server.verifier(verifier.build().unwrap()).build().unwrap()
     }
 
@@ -88,7 +88,7 @@ impl Tenant {
     /// A gate that takes opaque tokens, too.
     fn open_server(&self) -> ResourceServer {
         let userinfo = self.userinfo().issuer(self.issuer.issuer());
-        auth0::server()
+        auth0::server(Organizations::any())
             .clock(self.clock.clone())
             .route(When::jwt(), self.verifier().build().unwrap())
             .route(When::opaque(), userinfo.build().unwrap())
@@ -324,7 +324,7 @@ async fn a0_02_issuers_compare_byte_for_byte_and_each_has_its_own_keys() {
     let custom = Tenant::at("login.example.com");
     let own = custom.keys_for(auth0::verifier("login.example.com", CALENDAR).unwrap());
     let both = ByIssuer::new([tenant.verifier().build().unwrap(), own.build().unwrap()]);
-    let server = auth0::server()
+    let server = auth0::server(Organizations::none())
         .clock(tenant.clock.clone())
         .verifier(both.unwrap());
     let server = server.build().unwrap();
@@ -682,12 +682,24 @@ async fn a0_10_permissions_and_scopes_never_stand_in_for_each_other() {
 #[tokio::test]
 async fn a0_11_organisations_are_known_agree_and_keep_apart() {
     let tenant = Tenant::new();
-    let known = Organizations::new().named("org_1", "acme").known("org_2");
-    let server = auth0::server().clock(tenant.clock.clone()).check(known);
-    let server = server
-        .verifier(tenant.verifier().build().unwrap())
-        .build()
-        .unwrap();
+    let gate = |organizations| {
+        let server = auth0::server(organizations).clock(tenant.clock.clone());
+        let server = server.verifier(tenant.verifier().build().unwrap());
+        server.build().unwrap()
+    };
+    // Of those that the API does not know, none passes, unless it says that it does not care.
+    let stranger = tenant.token().claim("org_id", "org_9");
+    let closed = service(&gate(Organizations::none()));
+    assert_eq!(status(&closed, "/me", &stranger).await, 401);
+    assert_eq!(status(&closed, "/me", &tenant.token()).await, 200);
+    let any = gate(Organizations::any().named("org_1", "acme"));
+    let any = service(&any);
+    assert_eq!(status(&any, "/me", &stranger).await, 200);
+    let misnamed = tenant.token().claim("org_id", "org_1");
+    assert_eq!(status(&any, "/me", &misnamed).await, 401);
+
+    let known = Organizations::none().named("org_1", "acme").known("org_2");
+    let server = gate(known);
     let service = service(&server);
     let acme = || {
         tenant
@@ -1012,6 +1024,10 @@ async fn a0_17_one_token_in_one_place() {
                 .header("www-authenticate")
                 .contains(r#"error="invalid_request""#)
         );
+        // It comes before any proof.
+        let bad = bearer(&tenant.token().claim("aud", "x").mint());
+        let answer = get(&service, &path, &[("authorization", &bad)]).await;
+        assert_eq!(answer.status, 400, "{query}");
         let answer = get(&service, &path, &[]).await;
         assert_eq!(answer.status, 401, "the query is no place for tokens");
         assert_eq!(answer.header("www-authenticate"), r#"Bearer realm="api""#);

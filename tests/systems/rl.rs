@@ -12,8 +12,9 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use http::{Method, Request};
 use portcullis::profile::rocket_lawyer::{
     self as rl, ACCESS_TOKENS, BackendOr, BinderPartyAccess, BinderSign, BoundClaims,
-    DocumentManager, For, General, ISSUER, InterviewId, IssuedToken, Owner, Parties, PartyRole,
-    Purpose, Record, Records, RocketDocument, SERVICE_TOKENS, Scoped, Service, Signer, Srv, Upid,
+    DocumentManager, For, Frontend, General, ISSUER, InterviewId, IssuedToken, Owner, Parties,
+    PartyRole, Purpose, Record, Records, RocketDocument, SERVICE_TOKENS, Scoped, Service, Signer,
+    Srv, Upid,
 };
 use portcullis::testing::{AuthorizationServer, ManualClock};
 use portcullis::{
@@ -583,9 +584,24 @@ async fn rl_09_a_token_that_is_bound_to_nothing_opens_nothing() {
     let world = World::new();
     let server = world.server();
     let (open, hiding) = (interviews::<false>(&server), interviews::<true>(&server));
+    let marked = Router::new()
+        .route("/frontend", get(|_: RequireScope<Frontend>| async {}))
+        .route(
+            "/purpose",
+            get(|_: RequireScope<For<RocketDocument>>| async {}),
+        )
+        .layer(server.layer());
+    for path in ["/frontend", "/purpose"] {
+        for bound in [json!({"interviewId": "A"}), json!({"upid": "alice"})] {
+            expect(&marked, path, &world.scoped(rocketdoc(bound)), 200).await;
+        }
+        let empty = rocketdoc(json!({"interviewId": "", "upid": ""}));
+        expect(&marked, path, &world.scoped(empty), 403).await;
+    }
     for srv in [
         json!({}),
         rocketdoc(json!({})),
+        rocketdoc(json!({"interviewId": 7})),
         rocketdoc(json!({"interviewId": null, "upid": null, "owner": null})),
         rocketdoc(json!({"originalClientId": "alice", "partnerId": "p-acme"})),
     ] {
@@ -593,6 +609,9 @@ async fn rl_09_a_token_that_is_bound_to_nothing_opens_nothing() {
         for path in ["/interviews/A", "/interviews/unknown"] {
             expect(&open, path, &token, 403).await;
             expect(&hiding, path, &token, 403).await;
+        }
+        for path in ["/frontend", "/purpose"] {
+            expect(&marked, path, &token, 403).await;
         }
     }
 }

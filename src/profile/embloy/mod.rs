@@ -124,25 +124,21 @@ pub struct Client;
 pub struct Request;
 
 #[diagnostic::do_not_recommend]
-
 impl TokenKind for Refresh {
     const NAME: &'static str = "refresh";
 }
 
 #[diagnostic::do_not_recommend]
-
 impl TokenKind for Access {
     const NAME: &'static str = "access";
 }
 
 #[diagnostic::do_not_recommend]
-
 impl TokenKind for Client {
     const NAME: &'static str = "client";
 }
 
 #[diagnostic::do_not_recommend]
-
 impl TokenKind for Request {
     const NAME: &'static str = "request";
 }
@@ -186,6 +182,7 @@ impl Client {
     pub fn kind() -> Kind {
         Kind::named(Client::NAME)
             .in_header(CLIENT_TOKEN)
+            .claim_in("typ", TIERS)
             .with_claim("iat")
             .reads_as::<ClientClaims>()
     }
@@ -205,12 +202,21 @@ impl Request {
     pub fn kind() -> Kind {
         Kind::named(Request::NAME)
             .in_header(REQUEST_TOKEN)
+            .without_claim("typ")
             .with_object("session")
             .with_claim("iat")
             .reads_as::<RequestClaims>()
             .check(is_own_session)
     }
 }
+
+const TIERS: [&str; 5] = [
+    "basic",
+    "premium",
+    "enterprise_1",
+    "enterprise_2",
+    "enterprise_3",
+];
 
 const CLIENT_TOKEN: &str = "client_token";
 const REQUEST_TOKEN: &str = "request_token";

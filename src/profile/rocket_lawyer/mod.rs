@@ -131,7 +131,6 @@ macro_rules! named {
         pub struct $name;
 
         #[diagnostic::do_not_recommend]
-
         impl $trait for $name {
             const NAME: &'static str = $word;
         }
@@ -143,7 +142,8 @@ named! { TokenKind:
     General = "general";
     /// The token that is exchanged for scoped ones, or shown on a route that admits it.
     Service = "service";
-    /// The access token of a frontend. `Token<Scoped>` is a route for frontends only.
+    /// The access token of a frontend. That a token is of this kind does not yet say that it is bound to
+    /// anything: a route for frontends only is `RequireScope<Frontend>`.
     Scoped = "scoped";
 }
 
@@ -204,16 +204,33 @@ named! { Purpose:
     BinderSign = "api.rocketlawyer.com/rocketsign/binder/sign";
 }
 
-/// A token that was made for the purpose `P`; general tokens are made for none. The purposes of a
+/// The token of a frontend that is bound to an interview or to a party. One that is bound to nothing
+/// authorises nothing.
+#[derive(Clone, Copy, Debug)]
+pub struct Frontend;
+
+#[diagnostic::do_not_recommend]
+impl Requirement for Frontend {
+    fn met_by(grant: &Grant<'_>) -> bool {
+        let srv = grant.claims.get("srv");
+        let names = |name: &&str| {
+            let value = srv.and_then(|srv| srv.get(name)?.as_str());
+            value.is_some_and(|text| !text.is_empty())
+        };
+        grant.kind != General::NAME && ["interviewId"].iter().chain(UPID_NAMES).any(names)
+    }
+}
+
+/// A token that is bound ([`Frontend`]) and was made for the purpose `P`; general tokens are made for
+/// none. The purposes of a
 /// route are `RequireScope<For<P>>`, or `AnyOf<(For<P>, For<Q>)>` in its place.
 pub struct For<P>(PhantomData<fn() -> P>);
 
 #[diagnostic::do_not_recommend]
-
 impl<P: Purpose> Requirement for For<P> {
     fn met_by(grant: &Grant<'_>) -> bool {
         let purpose = grant.claims.at("/srv/purpose");
-        purpose.is_some_and(|found| found == P::NAME)
+        Frontend::met_by(grant) && purpose.is_some_and(|found| found == P::NAME)
     }
 }
 
