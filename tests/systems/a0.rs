@@ -17,13 +17,13 @@ use portcullis::testing::{
 };
 use portcullis::{
     AccessToken, Algorithm, ByAnonymous, ByIssuer, ByMachine, ByUser, ClaimSet, Claims, Clock,
-    Fetch, JwtVerifierBuilder, OfKind, PrincipalType, Reason, RemoteJwks, RequireScope,
-    ResourceGuard, ResourceServer, UnixTime, UserinfoVerifierBuilder, When, danger,
+    JwtVerifierBuilder, OfKind, PrincipalType, Reason, RemoteJwks, RequireScope, ResourceGuard,
+    ResourceServer, UnixTime, UserinfoVerifierBuilder, When, danger,
 };
 use serde_json::{Value, json};
 
-use crate::confusion::{Specimen, confuse};
-use crate::service::{Answer, bearer, get, send};
+use crate::confusion::{Matrix, Place, Specimen};
+use crate::service::{Answer, ask_issuer, authenticate, bearer, get, issuer_call, send, text};
 use issuer::{CALENDAR, DAY, HEALTH};
 
 portcullis::scopes! {
@@ -38,6 +38,8 @@ portcullis::permissions! {
 const START: UnixTime = UnixTime::from_secs(1_795_262_400);
 const DOMAIN: &str = "tenant.eu.auth0.com";
 const JWKS: &str = "/.well-known/jwks.json";
+/// `{"alg":"RSA-OAEP-256","enc":"A256GCM"}`
+const JWE_HEADER: &str = "eyJhbGciOiJSU0EtT0FFUC0yNTYiLCJlbmMiOiJBMjU2R0NNIn0";
 
 /// A tenant in this process, on a clock turned by hand.
 struct Tenant {
@@ -110,20 +112,9 @@ impl Tenant {
         token.subject("auth0|usr_123").scope("read").expires_in(DAY)
     }
 
-    async fn ask(&self, request: http::request::Builder, body: &Value) -> http::Response<Vec<u8>> {
-        let body = if body.is_null() {
-            Vec::new()
-        } else {
-            body.to_string().into_bytes()
-        };
-        let request = request.body(body).unwrap();
-        self.issuer.fetcher().fetch(request, 65_536).await.unwrap()
-    }
-
     async fn post(&self, path: &str, body: Value) -> Value {
         let request = Request::post(self.issuer.url(path));
-        let answer = self.ask(request, &body).await;
-        serde_json::from_slice(answer.body()).unwrap()
+        issuer_call(&self.issuer, request, &body).await.1
     }
 
     /// Logs alice in and trades the code for tokens.
@@ -135,7 +126,7 @@ impl Tenant {
             self.issuer.url("/authorize"),
             scope.replace(' ', "+"),
         );
-        let answer = self.ask(Request::get(url), &Value::Null).await;
+        let answer = ask_issuer(&self.issuer, Request::get(url), &Value::Null).await;
         let location = answer.headers()["location"].to_str().unwrap();
         let request = Request::get(location).body(Vec::new()).unwrap();
         let code = parameters(&request)["code"].clone();
@@ -172,10 +163,6 @@ impl Tenant {
             }
         }
     }
-}
-
-fn text(answer: &Value, member: &str) -> String {
-    answer[member].as_str().unwrap().to_owned()
 }
 
 fn service(server: &ResourceServer) -> Router {
@@ -241,11 +228,15 @@ async fn status(service: &Router, path: &str, token: &TokenBuilder) -> u16 {
     show(service, path, token).await.status
 }
 
-/// Why the gate refuses a token, for its operator.
+/// Why the gate refuses a token, for its operator; the client learns whose fault it is.
 async fn refusal(server: &ResourceServer, token: &str) -> (Reason, String) {
-    let request = Request::get("/").header("authorization", bearer(token));
-    let (mut parts, ()) = request.body(()).unwrap().into_parts();
-    let error = server.authenticate(&mut parts).await.unwrap_err();
+    let proven = authenticate(server, "authorization", &bearer(token)).await;
+    let error = proven.unwrap_err();
+    let wanted = match error.reason() {
+        Reason::KeysUnavailable => 503,
+        _ => 401,
+    };
+    assert_eq!(server.answer(&error).status(), wanted, "{error}");
     (error.reason(), error.to_string())
 }
 
@@ -677,6 +668,14 @@ async fn a0_10_permissions_and_scopes_never_stand_in_for_each_other() {
         let names = answer.header("www-authenticate").contains("scope=");
         assert_eq!(names, both == 403 && read == 403, "{what}");
     }
+    // What is no list grants nothing, nor does the rest of its token.
+    for odd in [json!("read"), json!({"read": true})] {
+        let token = tenant.token().claim("permissions", &odd);
+        for path in ["/may-read", "/both", "/read"] {
+            let answer = show(&service, path, &token).await;
+            assert_invalid_token(&answer, &format!("{odd} at {path}"));
+        }
+    }
 }
 
 #[tokio::test]
@@ -976,9 +975,9 @@ async fn a0_15_a_token_bound_to_a_key_is_no_bearer_token() {
 async fn a0_16_an_encrypted_token_is_refused_in_so_many_words() {
     let tenant = Tenant::new();
     let server = tenant.server(tenant.verifier());
-    // Header {"alg":"RSA-OAEP-256","enc":"A256GCM"}, and the one that swaps the two.
+    // And the header that swaps the two.
     for header in [
-        "eyJhbGciOiJSU0EtT0FFUC0yNTYiLCJlbmMiOiJBMjU2R0NNIn0",
+        JWE_HEADER,
         "eyJhbGciOiJBMjU2R0NNIiwiZW5jIjoiUlNBLU9BRVAtMjU2In0",
     ] {
         let jwe = format!("{header}.a2V5.aXY.Y2lwaGVydGV4dA.dGFn");
@@ -1065,34 +1064,65 @@ async fn kinds_are_not_confused() {
     let guest = tenant.post("/anonymous/token", guest).await;
     let of = |kind, token| Specimen {
         kind,
-        header: "authorization",
+        places: &["Bearer"],
         token,
     };
-    let specimens = [
+    let nowhere = |kind, token| Specimen {
+        kind,
+        places: &[],
+        token,
+    };
+    let specimens = vec![
         of("user", text(&tokens, "access_token")),
         of("user", tenant.at_jwt().mint()),
         of("machine", tenant.machine("geocoder", CALENDAR).await),
         of("machine", tenant.machine("planner", CALENDAR).await),
         of("guest", text(&guest, "access_token")),
         of("userinfo", text(&opaque, "access_token")),
-        // Of no kind at all.
-        of("ID token", text(&tokens, "id_token")),
-        of("refresh token", text(&tokens, "refresh_token")),
-        of("session", text(&guest, "session_token")),
-        of("other API's", tenant.machine("geocoder", HEALTH).await),
-    ];
-    type Jwt<R> = RequireScope<(OfKind<ApiToken>, R)>;
-    let guards = vec![
-        ("user", on_get(async |_: Jwt<ByUser>| "ok")),
-        ("machine", on_get(async |_: Jwt<ByMachine>| "ok")),
-        ("guest", on_get(async |_: Jwt<ByAnonymous>| "ok")),
-        (
-            "userinfo",
-            on_get(async |_: portcullis::Token<UserinfoToken>| "ok"),
+        nowhere("ID", text(&tokens, "id_token")),
+        nowhere("refresh", text(&tokens, "refresh_token")),
+        nowhere("session", text(&guest, "session_token")),
+        nowhere("other API's", tenant.machine("geocoder", HEALTH).await),
+        nowhere(
+            "bound",
+            tenant.token().claim("cnf", json!({"jkt": "NzbL"})).mint(),
+        ),
+        nowhere(
+            "encrypted",
+            format!("{JWE_HEADER}.a2V5.aXY.Y2lwaGVydGV4dA.dGFn"),
         ),
     ];
-    let headers = ["authorization", "x-access-token", "dpop", "cookie"];
-    confuse(&server, &headers, &specimens, guards).await;
+    type Jwt<R> = RequireScope<(OfKind<ApiToken>, R)>;
+    let matrix = Matrix {
+        places: vec![
+            Place::bearer(),
+            Place::scheme("DPoP"),
+            Place::header("x-access-token"),
+            Place::header("dpop"),
+            Place::header("cookie"),
+            Place::query("access_token"),
+        ],
+        specimens,
+        guards: vec![
+            (&["user"], on_get(async |_: Jwt<ByUser>| "ok")),
+            (&["machine"], on_get(async |_: Jwt<ByMachine>| "ok")),
+            (&["guest"], on_get(async |_: Jwt<ByAnonymous>| "ok")),
+            (
+                &["user", "machine", "guest"],
+                on_get(async |_: portcullis::Token<ApiToken>| "ok"),
+            ),
+            (
+                &["userinfo"],
+                on_get(async |_: portcullis::Token<UserinfoToken>| "ok"),
+            ),
+            (
+                &["userinfo"],
+                on_get(async |_: RequireScope<OfKind<UserinfoToken>>| "ok"),
+            ),
+        ],
+        second_slot: &[],
+    };
+    matrix.hold(&server).await;
 }
 
 #[test]

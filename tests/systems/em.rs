@@ -15,14 +15,14 @@ use http::Request as HttpRequest;
 use portcullis::profile::embloy::*;
 use portcullis::testing::{AuthorizationServer, ManualClock};
 use portcullis::{
-    ClaimSet, CredentialSlot, Error, Fetch as _, Kind, Permits as _, Permitted, RequireScope,
+    ClaimSet, CredentialSlot, Error, Kind, OfKind, Permits as _, Permitted, RequireScope,
     ResourceServer, ResourceServerBuilder, Token, UnixTime, danger,
 };
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
-use crate::confusion::{Specimen, confuse};
-use crate::service::{self, Answer, bearer};
+use crate::confusion::{Matrix, Place, Specimen};
+use crate::service::{self, Answer, bearer, issuer_call, text, with};
 use issuer::{ACCESS_SECRET, CLIENT_SECRET, REFRESH_SECRET, REQUEST_SECRET};
 
 const NOW: i64 = 1_795_262_400;
@@ -61,17 +61,6 @@ const DIALECTS: [Dialect; 2] = [Dialect::January2024, Dialect::Current];
 fn sign(secret: &str, claims: &Value) -> String {
     static EMBLOY: LazyLock<AuthorizationServer> = LazyLock::new(AuthorizationServer::new);
     issuer::signed(EMBLOY.token(), secret, claims)
-}
-
-/// The claims with one of them changed, by a JSON pointer; `null` takes it out.
-fn with(mut claims: Value, pointer: &str, value: Value) -> Value {
-    let (parent, name) = pointer.rsplit_once('/').unwrap();
-    let parent = claims.pointer_mut(parent).unwrap().as_object_mut().unwrap();
-    match value.is_null() {
-        true => parent.remove(name),
-        false => parent.insert(name.to_owned(), value),
-    };
-    claims
 }
 
 fn refresh() -> Value {
@@ -211,29 +200,51 @@ fn restricted(attribute: &str) -> Value {
     styled(attribute, "ERR_RAC", "Access is restricted")
 }
 
+/// What links in mails hold, and what a mail asks to be typed: neither is a JWT.
+const PASSWORD_RESET: &str =
+    "eyJfcmFpbHMiOnsiZGF0YSI6MSwicHVyIjoicGFzc3dvcmRfcmVzZXQifX0--1a2819319dc3";
+const ONE_TIME_PASSWORD: &str = "123456";
+
 /// Every kind of token, in every place, before every guard.
 async fn matrix(dialect: Dialect, secrets: Secrets) {
+    const OF_CLIENT: &[&str] = &["client_token", "Client-Token"];
+    const OF_REQUEST: &[&str] = &["request_token", "Request-Token"];
+    let signed = |secret, claims| sign(secret, &claims);
     let specimens = [
-        ("access", "authorization", secrets.access, access()),
-        ("client", "client_token", secrets.client, client()),
-        ("request", "request_token", secrets.request, request()),
-        ("refresh", "", secrets.refresh, refresh()),
-        ("genius", "", secrets.genius, genius()),
-    ]
-    .map(|(kind, header, secret, claims)| Specimen {
-        kind,
-        header,
-        token: sign(secret, &claims),
-    });
-    let guards = vec![
-        ("access", get(async |_: Token<Access>| {})),
-        ("client", get(async |_: Token<Client>| {})),
-        ("request", get(async |_: Token<Request>| {})),
-        ("refresh", get(async |_: Token<Refresh>| {})),
+        ("access", &["Bearer"][..], signed(secrets.access, access())),
+        ("client", OF_CLIENT, signed(secrets.client, client())),
+        ("request", OF_REQUEST, signed(secrets.request, request())),
+        ("refresh", &[], signed(secrets.refresh, refresh())),
+        ("genius", &[], signed(secrets.genius, genius())),
+        ("password reset", &[], PASSWORD_RESET.to_owned()),
+        ("one-time password", &[], ONE_TIME_PASSWORD.to_owned()),
     ];
-    let headers = ["authorization", "client_token", "request_token"];
+    let matrix = Matrix {
+        places: vec![
+            Place::bearer(),
+            Place::header("client_token"),
+            Place::header("Client-Token"),
+            Place::header("request_token"),
+            Place::header("Request-Token"),
+        ],
+        specimens: specimens
+            .map(|(kind, places, token)| Specimen {
+                kind,
+                places,
+                token,
+            })
+            .into(),
+        guards: vec![
+            (&["access"], get(async |_: Token<Access>| {})),
+            (&["access"], get(async |_: RequireScope<OfKind<Access>>| {})),
+            (&["client"], get(async |_: Token<Client>| {})),
+            (&["request"], get(async |_: Token<Request>| {})),
+            (&["refresh"], get(async |_: Token<Refresh>| {})),
+        ],
+        second_slot: &["client", "request"],
+    };
     let gate = gate(dialect, secrets).build().unwrap();
-    confuse(&gate, &headers, &specimens, guards).await;
+    matrix.hold(&gate).await;
 }
 
 #[tokio::test]
@@ -832,7 +843,39 @@ async fn em_15_a_blocked_user_is_refused_between_proof_and_handler() {
     assert_eq!(ask(&forged).await, (401, invalid("token"), (0, 0)));
     assert_eq!(ask(&blocked).await, (403, restricted("user"), (1, 0)));
     assert_eq!(ask(&blocked).await, (403, restricted("user"), (2, 0)));
-    assert_eq!(ask(&sign(OWN.access, &access())).await.2, (3, 1));
+    let good = sign(OWN.access, &access());
+    assert_eq!(ask(&good).await.2, (3, 1));
+
+    // So is a company, whoever stands beside it.
+    let good = bearer(&good);
+    let of_blocked = with(
+        with(request(), "/sub", json!(7)),
+        "/session/user_id",
+        json!(7),
+    );
+    let blocked_client = sign(OWN.client, &with(client(), "/sub", json!(7)));
+    for (name, blocked, open) in [
+        (
+            "request_token",
+            sign(OWN.request, &of_blocked),
+            sign(OWN.request, &request()),
+        ),
+        ("client_token", blocked_client, sign(OWN.client, &client())),
+    ] {
+        let before = served.load(Ordering::Relaxed);
+        for _ in 0..2 {
+            let headers = [("authorization", &*good), (name, &*blocked)];
+            let answer = service::get(&api, "/", &headers).await;
+            assert_eq!((answer.status, answer.json()), (403, restricted("user")));
+            assert_eq!(served.load(Ordering::Relaxed), before, "{name}");
+        }
+        let headers = [("authorization", &*good), (name, &*open)];
+        assert_eq!(
+            service::get(&api, "/", &headers).await.status,
+            200,
+            "{name}"
+        );
+    }
 }
 
 #[tokio::test]
@@ -880,11 +923,10 @@ async fn em_17_other_tokens_open_nothing_and_close_nothing() {
                 .layer(gate.optional_layer()),
         )
         .route("/api/v0/user/password/reset", get(async || {}));
-    let signed_id = "eyJfcmFpbHMiOnsiZGF0YSI6MSwicHVyIjoicGFzc3dvcmRfcmVzZXQifX0--1a2819319dc3";
     for other in [
         sign(OWN.genius, &genius()),
-        signed_id.to_owned(),
-        "123456".to_owned(),
+        PASSWORD_RESET.to_owned(),
+        ONE_TIME_PASSWORD.to_owned(),
     ] {
         let header = bearer(&other);
         let headers = [("authorization", &*header)];
@@ -1114,14 +1156,11 @@ async fn what_is_issued_passes_the_gate() {
     issuer::open(&embloy);
     let call = async |path: &str, header: (&str, &str), body: Value| -> (u16, Value) {
         let request = HttpRequest::post(embloy.url(path)).header(header.0, header.1);
-        let request = request.body(body.to_string().into_bytes()).unwrap();
-        let answer = embloy.fetcher().fetch(request, 16_384).await.unwrap();
-        let body = serde_json::from_slice(answer.body()).unwrap();
-        (answer.status().as_u16(), body)
+        issuer_call(&embloy, request, &body).await
     };
-    let text = |answer: &(u16, Value), member: &str| {
-        assert_eq!(answer.0, 200);
-        answer.1[member].as_str().unwrap().to_owned()
+    let issued = |(status, answer): &(u16, Value), member| {
+        assert_eq!(*status, 200);
+        text(answer, member)
     };
     let json_type = ("content-type", "application/json");
     // jobs@acme.example:open sesame
@@ -1134,17 +1173,17 @@ async fn what_is_issued_passes_the_gate() {
         "/api/v0/auth/token/client",
         "/api/v0/sdk/request/auth/token",
     );
-    let refresh = text(&call(refresh_path, basic, json!({})).await, "refresh_token");
+    let refresh = issued(&call(refresh_path, basic, json!({})).await, "refresh_token");
     let grant = json!({"grant_type": "refresh_token", "refresh_token": refresh});
     let answer = call(access_path, json_type, grant.clone()).await;
     assert_eq!(answer.1["token_type"], "Bearer");
-    let access = text(&answer, "access_token");
+    let access = issued(&answer, "access_token");
     let header = bearer(&access);
     let answer = call(client_path, ("authorization", &header), json!({})).await;
-    let client = text(&answer, "client_token");
+    let client = issued(&answer, "client_token");
     let job = json!({"job_slug": "7", "mode": "lever"});
     let answer = call(request_path, ("client_token", &client), job).await;
-    let request = text(&answer, "request_token");
+    let request = issued(&answer, "request_token");
 
     let checked = gate(Dialect::Current, OWN)
         .check_with(Access::scope_fits(Dialect::Current, ROOT))

@@ -11,8 +11,8 @@ use portcullis::testing::{AuthorizationServer, ManualClock, Trouble};
 use portcullis::*;
 use serde_json::{Value, json};
 
-use crate::confusion::{Specimen, confuse};
-use crate::service::{Answer, bearer, call, get as fetch};
+use crate::confusion::{Matrix, Place, Specimen};
+use crate::service::{Answer, ask_issuer, authenticate, bearer, call, get as fetch, issuer_call};
 
 #[path = "../../examples/issuers/oclc.rs"]
 mod issuer;
@@ -518,20 +518,25 @@ async fn oc_10_a_token_without_a_context_institution_opens_none() {
         json!({"scopes": "WMS_NCIP", "authenticatingInstitutionId": "128807"}),
     ] {
         let token = world.token(change.clone());
-        for path in [
-            "/institutions/128807",
-            "/institutions/",
-            "/query?x-registryId=128807",
-            "/query?x-registryId=",
-            "/institutions",
-            "/same",
+        for (path, host, status) in [
+            ("/institutions/128807", "", 403),
+            // No route is so short.
+            ("/institutions/", "", 404),
+            ("/query?x-registryId=128807", "", 403),
+            ("/query?x-registryId=", "", 403),
+            ("/query", "", 403),
+            ("/host", "128807.share.example.org", 403),
+            ("/host", ".share.example.org", 403),
+            ("/host", "share.example.org", 403),
+            ("/host", "", 403),
+            ("/institutions", "", 403),
+            ("/same", "", 403),
+            ("/ncip", "", 200),
         ] {
-            let status = world.get(path, &token).await.status;
-            assert!(matches!(status, 403 | 404), "{change} {path}: {status}");
+            let headers = [("authorization", &*bearer(&token)), ("host", host)];
+            let found = fetch(&world.service, path, &headers).await.status;
+            assert_eq!(found, status, "{change} {path} {host}");
         }
-        assert_eq!(world.get("/institutions/128807", &token).await.status, 403);
-        assert_eq!(world.get("/institutions", &token).await.status, 403);
-        assert_eq!(world.get("/ncip", &token).await.status, 200);
     }
 }
 
@@ -684,11 +689,12 @@ async fn oc_13_an_asserted_principal_is_refused_or_stays_unverified() {
     assert_eq!(found.status, 400);
 }
 
+const HMAC: &str = r#"http://www.worldcat.org/wskey/v2/hmac/v1 clientId="tk_1", timestamp="1", nonce="2", signature="3", principalID="x""#;
+
 #[tokio::test]
 async fn oc_14_the_hmac_scheme_is_no_token() {
-    let hmac = r#"http://www.worldcat.org/wskey/v2/hmac/v1 clientId="tk_1", timestamp="1", nonce="2", signature="3", principalID="x""#;
     for world in [World::new(), World::lenient()] {
-        for scheme in [hmac, "Basic dGtfOnRr", "tk_1"] {
+        for scheme in [HMAC, "Basic dGtfOnRr", "tk_1"] {
             let answer = fetch(&world.service, "/open", &[("authorization", scheme)]).await;
             assert_eq!(answer.status, 401, "{scheme}");
             assert_eq!(answer.header("www-authenticate"), r#"Bearer realm="api""#);
@@ -851,10 +857,8 @@ impl World {
             .header(
                 "authorization",
                 "Basic Y29sZ2F0ZS1rZXVrYS1pdGhhY2E6b3BlbiBzZXNhbWU=",
-            )
-            .body(Vec::new());
-        let answer = self.issuer.fetcher().fetch(request.unwrap(), 4096).await;
-        serde_json::from_slice(answer.unwrap().body()).unwrap()
+            );
+        issuer_call(&self.issuer, request, &Value::Null).await.1
     }
 }
 
@@ -927,9 +931,8 @@ async fn refusals_say_what_contradicts_itself() {
     ] {
         let world = World::new();
         let token = bearer(&world.token(change));
-        let request = http::Request::get("/").header("authorization", token);
-        let (mut parts, ()) = request.body(()).unwrap().into_parts();
-        let error = world.server.authenticate(&mut parts).await.unwrap_err();
+        let proven = authenticate(&world.server, "authorization", &token).await;
+        let error = proven.unwrap_err();
         assert_eq!(
             (error.reason(), &*error.to_string()),
             (Reason::Refused, sentence)
@@ -939,52 +942,77 @@ async fn refusals_say_what_contradicts_itself() {
 
 #[tokio::test]
 async fn every_kind_in_every_place_before_every_guard() {
-    let world = World::new();
-    let verifier = world.issuer.jwt_verifier(AUDIENCE).build().unwrap();
-    let tokens = oclc::look_up(issuer::store(&world.issuer)).build().unwrap();
-    let server = oclc::gate(tokens)
-        .unwrap()
-        .route(When::jwt(), oclc::jwt(verifier))
-        .clock(world.clock.clone())
-        .build()
-        .unwrap();
+    let strict = World::with_jwts();
+    let all = matrix(&strict, &["Bearer"], &["Bearer"]);
+    all.hold(&strict.server).await;
 
-    let jwt = world.issuer.token().audience(AUDIENCE);
-    let of_user = jwt.clone().claim("principalID", "8eaa9f92");
-    let of_user = of_user.claim("principalIDNS", "urn:oclc:wms:da");
+    let lenient = World::with(|issuer, gate| {
+        let verifier = issuer.jwt_verifier(AUDIENCE).build().unwrap();
+        accept_asserted_principal(gate.route(When::jwt(), oclc::jwt(verifier)))
+    });
+    // A token that names nobody contradicts nobody; it remains nobody's.
+    let of_client = &["Bearer", "Bearer, as Ada", "Bearer, as x"];
+    let of_user = &["Bearer", "Bearer, as Ada"];
+    let all = matrix(&lenient, of_user, of_client);
+    all.hold(&lenient.server).await;
+}
+
+/// Everything the issuer hands out; its users' and clients' tokens are good in these places.
+fn matrix(
+    world: &World,
+    of_user: &'static [&'static str],
+    of_client: &'static [&'static str],
+) -> Matrix {
+    let asserting = |name, id, namespace| {
+        Place::new(name, move |request, token| {
+            let beside = format!(r#"principalID="{id}", principalIDNS="{namespace}""#);
+            request.header("authorization", format!("Bearer {token}, {beside}"))
+        })
+    };
+    let client_jwt = world.issuer.token().audience(AUDIENCE);
+    let mut user_jwt = client_jwt.clone();
+    for (name, value) in user().as_object().unwrap() {
+        user_jwt = user_jwt.claim(name.as_str(), value);
+    }
     let row = json!({"expires_at": date(NOW + 60), "scopes": "WMS_NCIP"});
     let opaque = |prefix| {
-        world
-            .issuer
-            .opaque()
-            .prefix(prefix)
-            .response(row.clone())
-            .mint()
+        let opaque = world.issuer.opaque().prefix(prefix);
+        opaque.response(row.clone()).mint()
     };
-    let specimens = [
-        (UserToken::NAME, world.token(user())),
-        (UserToken::NAME, of_user.mint()),
-        (ClientToken::NAME, world.token(json!({}))),
-        (ClientToken::NAME, jwt.mint()),
-        ("refresh token", opaque("rt_")),
-        ("authorization code", opaque("auth_")),
-        ("WSKey", opaque("")),
-    ]
-    .map(|(kind, token)| Specimen {
-        kind,
-        header: "Authorization",
-        token,
-    });
-    confuse(
-        &server,
-        &["Authorization", "App-Token", "wskey", "bearer"],
-        &specimens,
-        vec![
-            (UserToken::NAME, get(async |_: Token<UserToken>| ())),
-            (ClientToken::NAME, get(async |_: Token<ClientToken>| ())),
+    Matrix {
+        places: vec![
+            Place::bearer(),
+            asserting("Bearer, as Ada", ADA.principal_id, ADA.principal_idns),
+            asserting("Bearer, as x", "x", "y"),
+            Place::header("Authorization"),
+            Place::header("App-Token"),
+            Place::header("wskey"),
+            Place::header("bearer"),
+            Place::query("access_token"),
         ],
-    )
-    .await;
+        specimens: [
+            (UserToken::NAME, of_user, world.token(user())),
+            (UserToken::NAME, of_user, user_jwt.mint()),
+            (ClientToken::NAME, of_client, world.token(json!({}))),
+            (ClientToken::NAME, of_client, client_jwt.mint()),
+            ("refresh", &[], opaque("rt_")),
+            ("authorization code", &[], opaque("auth_")),
+            ("WSKey", &[], opaque("")),
+            ("HMAC", &[], HMAC.to_owned()),
+        ]
+        .map(|(kind, places, token)| Specimen {
+            kind,
+            places,
+            token,
+        })
+        .into(),
+        guards: vec![
+            (&[UserToken::NAME], get(async |_: Token<UserToken>| ())),
+            (&[UserToken::NAME], get(async |_: Claims<User>| ())),
+            (&[ClientToken::NAME], get(async |_: Token<ClientToken>| ())),
+        ],
+        second_slot: &[],
+    }
 }
 
 #[tokio::test]
@@ -998,8 +1026,7 @@ async fn the_issuer_serves_a_user_from_login_to_refresh() {
             .url("/auth/91475")
             .replace("/auth/91475", login),
     );
-    let request = request.body(Vec::new()).unwrap();
-    let answer = world.issuer.fetcher().fetch(request, 4096).await.unwrap();
+    let answer = ask_issuer(&world.issuer, request, &Value::Null).await;
     let location = answer.headers()["location"].to_str().unwrap();
     let code = location.strip_prefix("x?code=").unwrap();
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::extract::{Path, State};
-use axum::routing::{any, get};
+use axum::routing::{any, get, post};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use http::{Method, Request};
@@ -18,15 +18,15 @@ use portcullis::profile::rocket_lawyer::{
 };
 use portcullis::testing::{AuthorizationServer, ManualClock};
 use portcullis::{
-    AccessToken, Algorithm, AnyOf, Carrier, ClaimSet, Claims, Error, Fetch, JwtVerifierBuilder,
-    OfKind, PermittedBy, RequireScope, ResourceGuard, ResourceServer, ResourceServerBuilder, Token,
+    AccessToken, Algorithm, AnyOf, Carrier, ClaimSet, Claims, Error, JwtVerifierBuilder, OfKind,
+    PermittedBy, RequireScope, ResourceGuard, ResourceServer, ResourceServerBuilder, Token,
     UnixTime, danger,
 };
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use crate::confusion::{Specimen, confuse};
-use crate::service::{Answer, bearer, call, get as fetch};
+use crate::confusion::{Matrix, Place, Specimen};
+use crate::service::{Answer, bearer, call, get as fetch, issuer_call, send, with};
 
 #[path = "../../examples/issuers/rocket_lawyer.rs"]
 mod issuer;
@@ -90,6 +90,16 @@ impl World {
     fn service(&self, srv: Value) -> String {
         self.token(&claims(SERVICE_TOKENS, srv))
     }
+
+    /// A gate that admits service tokens, and reads links that hold one.
+    fn links(&self) -> ResourceServer {
+        let verifier = rl::verifier(SECRET).audience(SERVICE_TOKENS);
+        let gate = self.gate(verifier).renderer(rl::ApigeeFaults);
+        gate.carrier(Carrier::bearer())
+            .carrier(danger::query_parameter("serviceToken"))
+            .build()
+            .unwrap()
+    }
 }
 
 fn claims(audience: &str, srv: Value) -> Value {
@@ -103,11 +113,6 @@ fn claims(audience: &str, srv: Value) -> Value {
         "srv": srv,
         "ci": null,
     })
-}
-
-fn with(mut claims: Value, pointer: &str, value: Value) -> Value {
-    *claims.pointer_mut(pointer).unwrap() = value;
-    claims
 }
 
 /// An object with the members of another, too.
@@ -263,6 +268,8 @@ async fn rl_01_only_hs256_with_the_secret_for_this_issuer_and_kind_of_audience()
         with(good.clone(), "/iss", json!("rocketlawyer.com/")),
         with(good.clone(), "/iss", json!("https://rocketlawyer.com")),
         with(good.clone(), "/iss", Value::Null),
+        and(good.clone(), &json!({"iss": null})),
+        and(good.clone(), &json!({"aud": null})),
     ] {
         expect(&service, "/", &world.token(&bad), 401).await;
     }
@@ -353,6 +360,8 @@ async fn rl_03_a_service_token_is_for_another_audience_unless_the_route_admits_i
         let marked = Router::new()
             .route("/embedded/{id}", get(interview::<false>))
             .route("/service", get(async |_: Token<Service>| ()))
+            .route("/no-general", get(async |_: Token<General>| ()))
+            .route("/no-scoped", get(async |_: Token<Scoped>| ()))
             .route_layer(world.lax().layer())
             .with_state(Store::<false>);
         let service = routes().route_layer(server.layer()).merge(marked);
@@ -369,6 +378,9 @@ async fn rl_03_a_service_token_is_for_another_audience_unless_the_route_admits_i
         expect(&service, "/service", &token, 200).await;
         // There it is bound as a scoped one is, and opens no more than that.
         expect(&service, "/embedded/B", &token, 403).await;
+        // Nor does it pass for what the route asks for by name.
+        expect(&service, "/no-general", &token, 403).await;
+        expect(&service, "/no-scoped", &token, 403).await;
         expect(&service, "/service", &world.general(), 403).await;
         let unbound = world.service(Value::Null);
         expect(&service, "/embedded/A", &unbound, 403).await;
@@ -711,6 +723,7 @@ async fn rl_11_both_ends_count_to_the_second_and_in_seconds() {
     for (end, wanted) in [
         (json!(NOW + 1), 200),
         (json!(99_999_999_999_i64), 200),
+        (json!(100_000_000_001_i64), 401),
         (json!(NOW), 401),
         (json!(NOW - 1), 401),
         (json!(0), 401),
@@ -775,6 +788,35 @@ impl Records<InterviewId> for Tenants {
     }
 }
 
+/// As [`Tenants`], for an application that looks at who made the token.
+#[derive(Clone)]
+struct Makers;
+
+/// What is kept of interviews that one tenant alone makes tokens for.
+struct Made(Kept);
+
+impl Record for Made {
+    fn interview(&self) -> Option<&InterviewId> {
+        self.0.interview()
+    }
+
+    fn role_of(&self, upid: &Upid) -> Option<PartyRole> {
+        self.0.role_of(upid)
+    }
+
+    fn is_of_tenant(&self, srv: &Srv) -> bool {
+        srv.original_tenant_id.as_deref() == Some("6bbd")
+    }
+}
+
+impl Records<InterviewId> for Makers {
+    type Record = Made;
+
+    async fn find(&self, id: &InterviewId) -> Result<Option<Made>, Error> {
+        Ok(Store::<false>.find(id).await?.map(Made))
+    }
+}
+
 #[tokio::test]
 async fn rl_13_a_token_of_another_tenant_opens_nothing_where_tenants_are_looked_at() {
     type Looked = PermittedBy<Parties<Tenants>, Path<InterviewId>>;
@@ -812,25 +854,46 @@ async fn rl_13_a_token_of_another_tenant_opens_nothing_where_tenants_are_looked_
         }
     }
     expect(&looking, "/interviews/A", &world.general(), 200).await;
+
+    type Made = PermittedBy<Parties<Makers>, Path<InterviewId>>;
+    let by_maker = Router::new()
+        .route("/interviews/{id}", get(async |_: Made| ()))
+        .route_layer(server.layer())
+        .with_state(Makers);
+    for (tenant, wanted) in [
+        (json!({"originalTenantId": "6bbd"}), 200),
+        (
+            json!({"originalTenantId": "6bbd", "partnerId": "p-evil"}),
+            200,
+        ),
+        (json!({"originalTenantId": "6BBD"}), 403),
+        (json!({"originalTenantId": "0d79"}), 403),
+        (json!({"originalTenantId": null}), 403),
+        (json!({"partnerId": "6bbd"}), 403),
+        (json!({}), 403),
+    ] {
+        for srv in [bound("", "A"), bound("alice", "")] {
+            let token = world.scoped(and(srv, &tenant));
+            expect(&by_maker, "/interviews/A", &token, wanted).await;
+        }
+    }
+    expect(&by_maker, "/interviews/A", &world.general(), 200).await;
 }
 
 #[tokio::test]
 async fn rl_14_the_token_is_in_the_header_or_where_the_route_says() {
     let world = World::new();
-    let links = rl::verifier(SECRET).audience(SERVICE_TOKENS);
-    let links = world.gate(links).renderer(rl::ApigeeFaults);
-    let links = links
-        .carrier(Carrier::bearer())
-        .carrier(danger::query_parameter("serviceToken"))
-        .build()
-        .unwrap();
     let linked = Router::new()
         .route(
             "/binders/{id}/parties",
             any(async |token: AccessToken| token.kind().to_owned()),
         )
-        .route_layer(links.layer());
-    let service = any_kind().route_layer(world.server().layer()).merge(linked);
+        .route_layer(world.links().layer());
+    let forms = async |token: AccessToken, form: String| format!("{} {form}", token.kind());
+    let service = any_kind()
+        .route("/forms", post(forms))
+        .route_layer(world.server().layer())
+        .merge(linked);
     let general = world.general();
     let token = world.service(bound("alice", ""));
     for scheme in ["Bearer", "bearer", "BEARER"] {
@@ -848,11 +911,22 @@ async fn rl_14_the_token_is_in_the_header_or_where_the_route_says() {
             expect(&service, &path, &general, 200).await;
         }
     }
-    let form = "application/x-www-form-urlencoded";
-    let request = Request::get("/").header("content-type", form);
-    let body = format!("access_token={general}&serviceToken={token}");
-    let answer = crate::service::send(&service, request.body(body.into()).unwrap()).await;
+    // Nor is a body looked into.
+    let form = format!("access_token={general}&serviceToken={token}");
+    let request = || {
+        let form = "application/x-www-form-urlencoded";
+        Request::post("/forms").header("content-type", form)
+    };
+    let alone = request().body(form.clone().into());
+    let answer = send(&service, alone.unwrap()).await;
     assert_eq!(answer.status, 401);
+    assert!(!answer.header("www-authenticate").contains("error"));
+    let beside = request().header("authorization", bearer(&general));
+    let answer = send(&service, beside.body(form.clone().into()).unwrap()).await;
+    assert_eq!(
+        (answer.status, answer.body),
+        (200, format!("general {form}"))
+    );
 
     let path = "/binders/b-1/parties";
     let link = format!("{path}?serviceToken={token}");
@@ -914,20 +988,9 @@ async fn rl_15_no_claim_of_a_tampered_token_reaches_the_handler() {
 }
 
 /// Calls the issuer, in process.
-async fn issuer_says(world: &World, path: &str, token: &str, body: &Value) -> (u16, String) {
+async fn issuer_says(world: &World, path: &str, token: &str, body: &Value) -> (u16, Value) {
     let request = Request::post(world.desk.url(path)).header("authorization", bearer(token));
-    let request = request.body(body.to_string().into_bytes()).unwrap();
-    let answer = world
-        .desk
-        .fetcher()
-        .fetch(request, 16 * 1024)
-        .await
-        .unwrap();
-    let status = answer.status().as_u16();
-    (
-        status,
-        String::from_utf8(answer.into_body().to_vec()).unwrap(),
-    )
+    issuer_call(&world.desk, request, body).await
 }
 
 fn login(client: &issuer::Application, code: Option<&str>) -> Value {
@@ -944,7 +1007,7 @@ async fn rl_16_what_the_issuer_answers_is_read_for_all_its_looseness() {
     let world = World::new();
     Issuer::open(&world.desk);
     let (_, answer) = issuer_says(&world, ACCESS_TOKEN, "", &login(&BACKEND, None)).await;
-    let issued = IssuedToken::parse(&answer).unwrap();
+    let issued = IssuedToken::parse(&answer.to_string()).unwrap();
     assert_eq!(issued.expires_in(), Duration::from_secs(35_999));
     assert_eq!(issued.products(), ["RocketDocument", "RocketSign"]);
     let service = any_kind().layer(world.server().layer());
@@ -1019,7 +1082,10 @@ async fn rl_16_what_the_issuer_answers_is_read_for_all_its_looseness() {
 async fn the_issuer_hands_out_what_it_should_and_nothing_else() {
     let world = World::new();
     let issuer = Issuer::open(&world.desk);
-    let token = |answer: &str| IssuedToken::parse(answer).unwrap().as_str().to_owned();
+    let token = |answer: &Value| {
+        let issued = IssuedToken::parse(&answer.to_string()).unwrap();
+        issued.as_str().to_owned()
+    };
     let (_, answer) = issuer_says(&world, ACCESS_TOKEN, "", &login(&BACKEND, None)).await;
     let backend = token(&answer);
     let (_, answer) = issuer_says(&world, ACCESS_TOKEN, "", &login(&FRONTEND, None)).await;
@@ -1028,7 +1094,6 @@ async fn the_issuer_hands_out_what_it_should_and_nothing_else() {
     let wish = json!({"purpose": BINDER_PARTY, "upid": "bob", "expirationTime": NOW + 60});
     let (status, answer) = issuer_says(&world, SERVICE_TOKEN, &backend, &wish).await;
     assert_eq!(status, 200, "{answer}");
-    let answer: Value = serde_json::from_str(&answer).unwrap();
     assert_eq!(answer["expirationTime"], (NOW + 60).to_string());
     let service = answer["token"].as_str().unwrap();
     let less = json!({"purpose": BINDER_PARTY, "expirationTime": NOW + 60});
@@ -1134,31 +1199,52 @@ async fn the_published_tokens_are_read() {
 #[tokio::test]
 async fn no_token_passes_for_one_of_another_kind() {
     let world = World::new();
-    let srv = || bound("alice", "A");
-    let specimens = |service: &'static str| {
-        let of = |kind, token| Specimen {
+    const HEADER: &[&str] = &["Bearer"];
+    const BOTH: &[&str] = &["Bearer", "serviceToken"];
+    let matrix = |access: &'static [&'static str], service: &'static [&'static str]| {
+        let srv = bound("alice", "A");
+        let of = |kind, places, token| Specimen {
             kind,
-            header: "authorization",
+            places,
             token,
         };
-        [
-            of("general", world.general()),
-            of("scoped", world.scoped(srv())),
-            of(service, world.service(srv())),
-        ]
+        Matrix {
+            places: vec![
+                Place::bearer(),
+                Place::query("serviceToken"),
+                Place::header("rl-rdoc-servicetoken"),
+                Place::header("rl-binder-id"),
+            ],
+            specimens: vec![
+                of("general", access, world.general()),
+                of("scoped", access, world.scoped(srv.clone())),
+                of("service", service, world.service(srv)),
+            ],
+            guards: vec![
+                (&["general"], get(async |_: Token<General>| ())),
+                (&["scoped"], get(async |_: Token<Scoped>| ())),
+                (&["service"], get(async |_: Token<Service>| ())),
+                (
+                    &["general"],
+                    get(async |_: RequireScope<OfKind<General>>| ()),
+                ),
+                (&["scoped"], get(async |_: RequireScope<OfKind<Scoped>>| ())),
+                (
+                    &["service"],
+                    get(async |_: RequireScope<OfKind<Service>>| ()),
+                ),
+                (
+                    &["scoped", "service"],
+                    get(async |_: Claims<BoundClaims>| ()),
+                ),
+            ],
+            second_slot: &[],
+        }
     };
-    let guards = || {
-        vec![
-            ("general", get(async |_: Token<General>| ())),
-            ("scoped", get(async |_: Token<Scoped>| ())),
-            ("service", get(async |_: Token<Service>| ())),
-            ("general", get(async |_: RequireScope<OfKind<General>>| ())),
-        ]
-    };
-    let headers = ["authorization", "rl-rdoc-servicetoken", "rl-binder-id"];
-    confuse(&world.lax(), &headers, &specimens("service"), guards()).await;
+    matrix(HEADER, HEADER).hold(&world.lax()).await;
+    matrix(BOTH, BOTH).hold(&world.links()).await;
     // Where nobody asked for service tokens they pass for nothing.
-    confuse(&world.server(), &headers, &specimens("none"), guards()).await;
+    matrix(HEADER, &[]).hold(&world.server()).await;
 }
 
 /// A refusal in the words of the system says no more than one in the words of the RFCs.
