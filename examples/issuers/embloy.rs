@@ -12,6 +12,7 @@ use portcullis::testing::{
 };
 use serde_json::{Value, json};
 
+#[allow(clippy::duplicate_mod)] // The tests load several issuers, each with its own.
 mod wire;
 use wire::header;
 

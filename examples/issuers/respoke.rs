@@ -11,6 +11,7 @@ use portcullis::testing::{AuthorizationServer, Desk, json_answer, json_body, par
 use portcullis::{ClaimSet, Lookup, LookupAnswer, Unavailable};
 use serde_json::{Value, json};
 
+#[allow(clippy::duplicate_mod)] // The tests load several issuers, each with its own.
 mod wire;
 use wire::header;
 

@@ -13,6 +13,7 @@ use portcullis::testing::{
 };
 use serde_json::{Map, Value, json};
 
+#[allow(clippy::duplicate_mod)] // The tests load several issuers, each with its own.
 mod wire;
 
 /// Signs all tokens.

@@ -155,7 +155,6 @@ pub fn jwt(verifier: impl Verifier) -> impl Verifier {
 pub struct UserToken;
 
 #[diagnostic::do_not_recommend]
-
 impl TokenKind for UserToken {
     const NAME: &'static str = "user token";
 }
@@ -165,7 +164,6 @@ impl TokenKind for UserToken {
 pub struct ClientToken;
 
 #[diagnostic::do_not_recommend]
-
 impl TokenKind for ClientToken {
     const NAME: &'static str = "client token";
 }
@@ -295,7 +293,6 @@ impl User {
 pub struct SameInstitution;
 
 #[diagnostic::do_not_recommend]
-
 impl Requirement for SameInstitution {
     fn met_by(grant: &Grant<'_>) -> bool {
         let context = grant.claims.get(CONTEXT);

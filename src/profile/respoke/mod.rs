@@ -122,7 +122,6 @@ macro_rules! levels {
         pub struct $name;
 
         #[diagnostic::do_not_recommend]
-
         impl TokenKind for $name {
             const NAME: &'static str = $header;
         }
@@ -151,7 +150,6 @@ levels! {
 pub struct AppLevel;
 
 #[diagnostic::do_not_recommend]
-
 impl Requirement for AppLevel {
     fn met_by(grant: &Grant<'_>) -> bool {
         [AppSecret::NAME, AdminToken::NAME].contains(&grant.kind)

@@ -120,7 +120,6 @@ macro_rules! switches {
         pub struct $name;
 
         #[diagnostic::do_not_recommend]
-
         impl Requirement for $name {
             fn met_by(grant: &Grant<'_>) -> bool {
                 grant.claims.at(concat!("/role", $pointer)) == Some(&Value::Bool(true))
