@@ -209,8 +209,8 @@ async fn main() -> Result<ExitCode, Box<dyn Error>> {
         .play()
         .await;
 
-    clock.advance(Duration::from_secs(issuer::LIFETIME as u64 - 30));
-    let step = stage.step("After 20 minutes the first token is over.");
+    clock.advance(Duration::from_secs(issuer::CLIENT_LIFETIME as u64 - 30));
+    let step = stage.step("After an hour the first token is over.");
     let step = step.post(&loans).bearer(&library);
     step.expect(401).play().await;
     let step = stage.step("The refresh token brings the next one.");

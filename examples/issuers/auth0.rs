@@ -3,12 +3,12 @@
 
 use std::collections::BTreeMap;
 
-use hyper::header::{AUTHORIZATION, HeaderValue, LOCATION};
+use hyper::header::{HeaderValue, LOCATION};
 use hyper::{Method, Request, Response};
 use portcullis::Algorithm;
 use portcullis::testing::{
-    AuthorizationServer, AuthorizationServerBuilder, Desk, TokenBuilder, json_answer, json_body,
-    parameters,
+    AuthorizationServer, AuthorizationServerBuilder, Desk, TokenBuilder, bearer_token, json_answer,
+    json_body, parameters,
 };
 use serde_json::{Value, json};
 
@@ -318,10 +318,7 @@ fn guest(desk: &Desk<'_>, request: &Request<Vec<u8>>) -> Answer {
 
 /// `GET /userinfo`.
 fn userinfo(desk: &Desk<'_>, request: &Request<Vec<u8>>) -> Answer {
-    let header = request.headers().get(AUTHORIZATION);
-    let header = header.and_then(|value| value.to_str().ok());
-    let token = header.and_then(|value| value.strip_prefix("Bearer "));
-    let known = desk.introspect(token.unwrap_or_default());
+    let known = desk.introspect(&bearer_token(request).unwrap_or_default());
     let user = USERS.iter().find(|(_, id, _)| known["sub"] == *id);
     let mut scopes = known["scope"].as_str().unwrap_or_default().split(' ');
     match user {

@@ -6,11 +6,15 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use http::{Method, Request, Response};
-use portcullis::Algorithm;
 use portcullis::testing::{
-    AuthorizationServer, Desk, TokenBuilder, basic_credentials, json_answer, json_body, parameters,
+    AuthorizationServer, Desk, TokenBuilder, basic_credentials, bearer_token, json_answer,
+    json_body, parameters,
 };
 use serde_json::{Value, json};
+
+#[allow(clippy::duplicate_mod)] // The tests load several issuers, each with its own.
+mod wire;
+use wire::header;
 
 /// The secrets that Embloy keeps in its environment, one for each kind.
 pub const REFRESH_SECRET: &str = "REFRESH_TOKEN_SECRET, 32 bytes or more";
@@ -69,11 +73,7 @@ static USERS: [User; 3] = [
 
 /// Signs claims as Embloy does: HS256, and nothing else in the header.
 pub fn signed(token: TokenBuilder, secret: &str, claims: &Value) -> String {
-    token
-        .hmac(Algorithm::HS256, secret)
-        .raw_header(r#"{"alg":"HS256"}"#)
-        .raw_payload(claims.to_string())
-        .mint()
+    wire::signed(token, r#"{"alg":"HS256"}"#, secret, claims)
 }
 
 /// Has `server` issue as Embloy does, below `/api/v0`.
@@ -89,9 +89,7 @@ pub fn open(server: &AuthorizationServer) {
         let book = Arc::clone(&book);
         server.answer_at(Method::POST, path, move |desk, request| {
             let answer = call(&book, desk, request);
-            answer.unwrap_or_else(|Refusal(status, attribute, error)| {
-                json_answer(status, json!({attribute: [{"error": error}]}))
-            })
+            answer.unwrap_or_else(|refusal| refusal.answer())
         });
     }
 }
@@ -101,6 +99,20 @@ type Call = fn(&Book, &Desk<'_>, &Request<Vec<u8>>) -> Result<Answer, Refusal>;
 
 /// A status, what is wrong, and how.
 struct Refusal(u16, &'static str, &'static str);
+
+impl Refusal {
+    fn answer(&self) -> Answer {
+        let Refusal(status, attribute, error) = *self;
+        let description = match (status, error) {
+            (_, "ERR_BLANK") => "Attribute can't be blank",
+            (_, "ERR_RAC") => "Access is restricted",
+            (401, _) => "Attribute is invalid or expired",
+            _ => "Attribute is malformed",
+        };
+        let error = json!({"error": error, "description": description});
+        json_answer(status, json!({attribute: [error]}))
+    }
+}
 
 /// What was issued: of which kind, to whom, until when.
 #[derive(Default)]
@@ -162,9 +174,8 @@ impl Book {
 
     /// For an access token, if its holder pays.
     fn client(&self, desk: &Desk<'_>, request: &Request<Vec<u8>>) -> Result<Answer, Refusal> {
-        let bearer = header(request, "authorization");
-        let token = bearer.and_then(|bearer| bearer.strip_prefix("Bearer "));
-        let user = self.holder("access", token, desk)?;
+        let token = bearer_token(request);
+        let user = self.holder("access", token.as_deref(), desk)?;
         let tier = user.tier.ok_or(Refusal(403, "user", "ERR_RAC"))?;
         let now = desk.now().as_secs();
         let exp = json_body(request)["exp"].as_i64();
@@ -181,7 +192,9 @@ impl Book {
 
     /// For a client token, about one job.
     fn request(&self, desk: &Desk<'_>, request: &Request<Vec<u8>>) -> Result<Answer, Refusal> {
-        let user = self.holder("client", header(request, "client_token"), desk)?;
+        // Rails cannot tell the one from the other.
+        let token = header(request, "client_token").or_else(|| header(request, "client-token"));
+        let user = self.holder("client", token, desk)?;
         let body = json_body(request);
         let mode = body["mode"].as_str().unwrap_or("job");
         let slug = match (body["job_slug"].as_str(), mode) {
@@ -190,17 +203,17 @@ impl Book {
             (Some(slug), mode) => format!("{mode}__{slug}"),
         };
         let now = desk.now().as_secs();
+        // What else the company says is kept, whatever it is; these four are Embloy's to say.
+        let mut session = body.as_object().cloned().unwrap_or_default();
+        session.retain(|_, said| !said.is_null());
+        session.insert("mode".to_owned(), json!(mode));
+        session.insert("job_slug".to_owned(), json!(slug));
+        session.insert("user_id".to_owned(), json!(user.id));
+        session.insert("subscription_type".to_owned(), json!(user.tier));
         let claims = json!({
             "sub": user.id,
             "exp": now + REQUEST_LIFETIME,
-            "session": {
-                "mode": mode,
-                "success_url": body["success_url"],
-                "cancel_url": body["cancel_url"],
-                "job_slug": slug,
-                "user_id": user.id,
-                "subscription_type": user.tier,
-            },
+            "session": session,
             "iat": now,
             "iss": ISSUER,
         });
@@ -230,17 +243,18 @@ impl Book {
         token: Option<&str>,
         desk: &Desk<'_>,
     ) -> Result<&'static User, Refusal> {
-        let token = token.ok_or(Refusal(400, "token", "ERR_BLANK"))?;
+        let attribute = match kind {
+            "client" => "client token",
+            _ => "token",
+        };
+        let token = token.filter(|token| !token.is_empty());
+        let token = token.ok_or(Refusal(400, attribute, "ERR_BLANK"))?;
         let issued = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         match issued.get(token) {
             Some((found, user, until)) if *found == kind && desk.now().as_secs() < *until => {
                 Ok(user)
             }
-            _ => Err(Refusal(401, "token", "ERR_INVALID")),
+            _ => Err(Refusal(401, attribute, "ERR_INVALID")),
         }
     }
-}
-
-fn header<'a>(request: &'a Request<Vec<u8>>, name: &str) -> Option<&'a str> {
-    request.headers().get(name)?.to_str().ok()
 }

@@ -30,8 +30,10 @@ pub struct Patron {
     pub grants: &'static [&'static str],
 }
 
-/// How long an access token lives, in seconds.
+/// How long an access token for a user lives, in seconds.
 pub const LIFETIME: i64 = 1199;
+/// How long an access token of the key alone lives, in seconds.
+pub const CLIENT_LIFETIME: i64 = 3599;
 /// How long a refresh token lives, in seconds.
 pub const REFRESH_LIFETIME: i64 = 604_799;
 /// How long an authorization code lives, in seconds.
@@ -138,17 +140,22 @@ impl Wskey {
         let context = contexts.next().unwrap_or(self.institutions[0].0);
         let here = self.institutions.iter().find(|(id, _)| *id == context);
         let (_, services) = here.ok_or_else(|| forbidden("unauthorized_client"))?;
-        let mut granted = Vec::new();
+        let (mut granted, mut invalid) = (Vec::new(), Vec::new());
         for word in asked {
             if word == "refresh_token" || word.starts_with("context:") {
                 granted.push(word);
             } else if !self.institutions.iter().any(|(_, all)| all.contains(&word)) {
-                return Err(forbidden(&format!("Invalid scope(s): {word} [Not on key]")));
+                invalid.push(word);
             } else if services.contains(&word)
                 && patron.is_none_or(|patron| patron.grants.contains(&word))
             {
                 granted.push(word);
             }
+        }
+        if !invalid.is_empty() {
+            let why = "[Invalid service specified, Not on key]";
+            let invalid = invalid.join(" ");
+            return Err(forbidden(&format!("Invalid scope(s): {invalid} {why}")));
         }
         Ok((context.to_owned(), granted.join(" ")))
     }
@@ -177,23 +184,39 @@ fn handed_in(
     }
 }
 
-/// The answer of `/token`, spelled as it is today.
+/// A moment as OCLC writes it: `2026-11-24 15:20:00Z`.
+pub fn date(seconds: i64) -> String {
+    let date = Timestamp::from_second(seconds).unwrap_or_default();
+    date.strftime("%Y-%m-%d %H:%M:%SZ").to_string()
+}
+
+/// The answer of `/token`: for a user as the service spells it today, for the key alone as the
+/// documents do. Since 2019 neither says who the user is; only the store knows.
 fn issued(desk: &Desk<'_>, mut row: Value) -> Value {
-    let expires_at = |lifetime: i64| {
-        let expires = Timestamp::from_second(desk.now().as_secs() + lifetime).unwrap_or_default();
-        expires.strftime("%Y-%m-%d %H:%M:%SZ").to_string()
+    let expires_at = |lifetime: i64| date(desk.now().as_secs() + lifetime);
+    let (lifetime, mut answer) = match text(&row["principalID"]) {
+        "" => {
+            let answer = json!({
+                "contextInstitutionId": row["contextInstitutionId"],
+                "expires_in": CLIENT_LIFETIME.to_string(),
+            });
+            (CLIENT_LIFETIME, answer)
+        }
+        _ => {
+            let answer = json!({
+                "authenticating_institution_id": row["authenticatingInstitutionId"],
+                "context_institution_id": row["contextInstitutionId"],
+                "scope": row["scopes"],
+                "expires_in": LIFETIME,
+            });
+            (LIFETIME, answer)
+        }
     };
-    let mut answer = json!({
-        "authenticating_institution_id": row["authenticatingInstitutionId"],
-        "context_institution_id": row["contextInstitutionId"],
-        "principalID": row["principalID"],
-        "principalIDNS": row["principalIDNS"],
-        "scope": row["scopes"],
-        "scopes": row["scopes"],
-        "token_type": "bearer",
-        "expires_in": LIFETIME,
-        "expires_at": expires_at(LIFETIME),
-    });
+    answer["principalID"] = json!("");
+    answer["principalIDNS"] = json!("");
+    answer["scopes"] = row["scopes"].clone();
+    answer["token_type"] = json!("bearer");
+    answer["expires_at"] = json!(expires_at(lifetime));
     if text(&row["scopes"])
         .split(' ')
         .any(|word| word == "refresh_token")
@@ -202,7 +225,7 @@ fn issued(desk: &Desk<'_>, mut row: Value) -> Value {
         answer["refresh_token_expires_in"] = json!(REFRESH_LIFETIME);
         answer["refresh_token_expires_at"] = json!(expires_at(REFRESH_LIFETIME));
     }
-    row["expires_in"] = json!(LIFETIME.to_string());
+    row["expires_in"] = json!(lifetime.to_string());
     row["expires_at"] = answer["expires_at"].clone();
     answer["access_token"] = json!(desk.opaque().prefix("tk_").response(row).mint());
     answer

@@ -11,6 +11,10 @@ use portcullis::testing::{AuthorizationServer, Desk, json_answer, json_body, par
 use portcullis::{ClaimSet, Lookup, LookupAnswer, Unavailable};
 use serde_json::{Value, json};
 
+#[allow(clippy::duplicate_mod)] // The tests load several issuers, each with its own.
+mod wire;
+use wire::header;
+
 /// The account, its administrator, and one of its apps.
 pub const ACCOUNT: &str = "9628";
 pub const USERNAME: &str = "spock@enterprise.example";
@@ -169,7 +173,7 @@ impl Respoke {
     }
 
     fn end_session(&self, _: &Desk<'_>, request: &Request<Vec<u8>>) -> Outcome {
-        let token = header(request, "App-Token");
+        let token = header(request, "App-Token").unwrap_or_default();
         let mut rows = self.rows();
         if rows.sessions.remove(token).is_none() {
             return Err((401, "there is no such session"));
@@ -188,13 +192,14 @@ impl Respoke {
 impl Rows {
     /// The app that the secret is of, or that an administrator names.
     fn app_of(&self, request: &Request<Vec<u8>>, body: &Value) -> Result<String, Refusal> {
-        if header(request, "App-Secret") == APP_SECRET {
+        let shown = |name| header(request, name).unwrap_or_default();
+        if shown("App-Secret") == APP_SECRET {
             return Ok(APP.to_owned());
         }
-        if self.sessions.contains_key(header(request, "App-Token")) {
+        if self.sessions.contains_key(shown("App-Token")) {
             return Err((403, "an endpoint may not do this"));
         }
-        if !self.admins.contains_key(header(request, "Admin-Token")) {
+        if !self.admins.contains_key(shown("Admin-Token")) {
             return Err((401, "an App-Secret or Admin-Token is needed"));
         }
         match body["appId"].as_str() {
@@ -241,13 +246,6 @@ fn development_role() -> Value {
 
 fn authorized(token: &str) -> Value {
     json!({"message": "Authorization successful", "token": token})
-}
-
-fn header<'a>(request: &'a Request<Vec<u8>>, name: &str) -> &'a str {
-    let value = request.headers().get(name);
-    value
-        .and_then(|value| value.to_str().ok())
-        .unwrap_or_default()
 }
 
 /// Whether it shows no credential at all.

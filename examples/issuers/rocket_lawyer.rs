@@ -6,10 +6,15 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use http::{Method, Request, Response};
+use portcullis::UnixTime;
 use portcullis::profile::rocket_lawyer::{ACCESS_TOKENS, ISSUER, SERVICE_TOKENS};
-use portcullis::testing::{AuthorizationServer, Desk, TokenBuilder, json_answer, json_body};
-use portcullis::{Algorithm, UnixTime};
+use portcullis::testing::{
+    AuthorizationServer, Desk, TokenBuilder, bearer_token, json_answer, json_body,
+};
 use serde_json::{Map, Value, json};
+
+#[allow(clippy::duplicate_mod)] // The tests load several issuers, each with its own.
+mod wire;
 
 /// Signs all tokens.
 pub const SECRET: &str = "the HMAC secret of all Rocket Lawyer tokens";
@@ -40,7 +45,7 @@ pub const FRONTEND: Application = Application {
 };
 
 /// What a service token must say for each purpose, and nothing beyond.
-const PURPOSES: [(&str, &[&str]); 4] = [
+const PURPOSES: [(&str, &[&str]); 5] = [
     (
         "api.rocketlawyer.com/rocketdoc",
         &["interviewId", "partnerEndUserId"],
@@ -50,6 +55,7 @@ const PURPOSES: [(&str, &[&str]); 4] = [
         "api.rocketlawyer.com/document-manager/v1/binders",
         &["upid"],
     ),
+    ("api.rocketlawyer.com/rocketsign/binder/sign", &["upid"]),
     ("api.rocketlawyer.com/demo/things", &["owner"]),
 ];
 
@@ -147,10 +153,8 @@ impl Issuer {
             });
             json_answer(status, body)
         };
-        let header = request.headers().get("authorization");
-        let header = header.and_then(|header| header.to_str().ok());
-        let bearer = header.and_then(|header| header.strip_prefix("Bearer "));
-        let Some(general) = self.known(desk, ACCESS_TOKENS, &json!(bearer)) else {
+        let bearer = json!(bearer_token(request));
+        let Some(general) = self.known(desk, ACCESS_TOKENS, &bearer) else {
             let code = "keymanagement.service.invalid_access_token";
             return fault(401, "Invalid Access Token", code);
         };
@@ -216,11 +220,7 @@ impl Issuer {
 
 /// A token with these claims, signed as the issuer does.
 pub fn signed(builder: TokenBuilder, claims: &Value) -> String {
-    builder
-        .hmac(Algorithm::HS256, SECRET)
-        .raw_header(r#"{"typ":"JWT","alg":"HS256"}"#)
-        .raw_payload(claims.to_string())
-        .mint()
+    wire::signed(builder, r#"{"typ":"JWT","alg":"HS256"}"#, SECRET, claims)
 }
 
 fn service_claims(srv: Value, now: i64) -> Value {

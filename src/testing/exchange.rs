@@ -59,6 +59,27 @@ pub fn basic_credentials(request: &Request<Vec<u8>>) -> Option<(String, String)>
     basic_pair(authorization.to_str().ok()?)
 }
 
+/// Reads the token of Bearer credentials (RFC 6750 §2.1), whatever the case of `Bearer`. `None` if the
+/// header is absent, or is not the scheme and one token after it.
+///
+/// # Examples
+///
+/// ```
+/// use portcullis::testing::bearer_token;
+///
+/// let request = http::Request::post("/userinfo").header("authorization", "bearer 8xLOxBtZp8");
+/// let token = bearer_token(&request.body(Vec::new())?);
+/// assert_eq!(token.as_deref(), Some("8xLOxBtZp8"));
+/// # Ok::<(), http::Error>(())
+/// ```
+pub fn bearer_token(request: &Request<Vec<u8>>) -> Option<String> {
+    let authorization = request.headers().get(AUTHORIZATION)?;
+    let (scheme, token) = authorization.to_str().ok()?.split_once(' ')?;
+    let token = token.trim_matches(' ');
+    let is_one = !token.is_empty() && !token.contains([' ', '\t', ',']);
+    (is_one && scheme.eq_ignore_ascii_case("bearer")).then(|| token.to_owned())
+}
+
 pub(super) fn basic_pair(authorization: &str) -> Option<(String, String)> {
     let (scheme, credential) = authorization.split_once(' ')?;
     scheme.eq_ignore_ascii_case("basic").then_some(())?;
@@ -138,5 +159,26 @@ mod tests {
             assert_eq!(read(none), None, "{none}");
         }
         assert_eq!(basic_credentials(&request(&[], "/", "")), None);
+    }
+
+    #[test]
+    fn bearer_tokens_are_read_whatever_the_case_of_the_scheme() {
+        let read = |value| bearer_token(&request(&[("authorization", value)], "/", ""));
+        for one in ["Bearer aB.c_1==", "bearer aB.c_1==", "BEARER  aB.c_1== "] {
+            assert_eq!(read(one).as_deref(), Some("aB.c_1=="), "{one}");
+        }
+        for none in [
+            "Bearer",
+            "Bearer ",
+            "Bearer a b",
+            "Bearer a, x=\"y\"",
+            "Bearera",
+            "Basic Og==",
+            "a",
+            "",
+        ] {
+            assert_eq!(read(none), None, "{none}");
+        }
+        assert_eq!(bearer_token(&request(&[], "/", "")), None);
     }
 }

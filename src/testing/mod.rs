@@ -69,7 +69,7 @@ mod trouble;
 pub use builder::AuthorizationServerBuilder;
 pub use clock::ManualClock;
 pub use desk::Desk;
-pub use exchange::{basic_credentials, json_answer, json_body, parameters};
+pub use exchange::{basic_credentials, bearer_token, json_answer, json_body, parameters};
 pub use gate::{access_token, access_token_of_kind};
 pub use mint::TokenBuilder;
 pub use opaque::OpaqueBuilder;

@@ -1215,3 +1215,63 @@ fn base64_url(text: &str) -> Vec<u8> {
         .decode(text)
         .unwrap()
 }
+
+#[tokio::test]
+async fn the_issuer_words_refusals_and_keeps_what_a_company_says() {
+    let clock = ManualClock::at(UnixTime::from_secs(NOW));
+    let embloy = AuthorizationServer::builder().clock(clock).build();
+    issuer::open(&embloy);
+    let call = async |path: &str, header: (&str, &str), body: Value| -> (u16, Value) {
+        let request = HttpRequest::post(embloy.url(path)).header(header.0, header.1);
+        let request = request.body(body.to_string().into_bytes()).unwrap();
+        let answer = embloy.fetcher().fetch(request, 16_384).await.unwrap();
+        let body = serde_json::from_slice(answer.body()).unwrap();
+        (answer.status().as_u16(), body)
+    };
+    let path = "/api/v0/sdk/request/auth/token";
+    let refusal = |attribute: &str, error: &str, description: &str| json!({attribute: [{"error": error, "description": description}]});
+    let blank = refusal("client token", "ERR_BLANK", "Attribute can't be blank");
+    let bad = refusal(
+        "client token",
+        "ERR_INVALID",
+        "Attribute is invalid or expired",
+    );
+    for (header, status, body) in [
+        (("accept", "*/*"), 400, &blank),
+        (("client_token", ""), 400, &blank),
+        (("Client-Token", "x"), 401, &bad),
+    ] {
+        let answer = call(path, header, json!({"job_slug": "7"})).await;
+        assert_eq!(answer, (status, body.clone()), "{header:?}");
+    }
+
+    // jobs@acme.example:open sesame
+    let basic = "Basic am9ic0BhY21lLmV4YW1wbGU6b3BlbiBzZXNhbWU=";
+    let auth = "/api/v0/auth/token";
+    let (_, mut answer) = call(
+        &format!("{auth}/refresh"),
+        ("authorization", basic),
+        json!({}),
+    )
+    .await;
+    answer["grant_type"] = json!("refresh_token");
+    let (_, answer) = call(&format!("{auth}/access"), ("accept", "*/*"), answer).await;
+    let access = format!("bearer {}", answer["access_token"].as_str().unwrap());
+    let access = ("authorization", &*access);
+    let (_, answer) = call(&format!("{auth}/client"), access, json!({})).await;
+    let client = answer["client_token"].as_str().unwrap();
+    for name in ["client_token", "Client-Token"] {
+        let wish = json!({"job_slug": "7", "referrer": "x y", "user_id": 9, "cancel_url": null});
+        let (_, answer) = call(path, (name, client), wish).await;
+        let token = answer["request_token"].as_str().unwrap();
+        let payload = base64_url(token.split('.').nth(1).unwrap());
+        let claims: Value = serde_json::from_slice(&payload).unwrap();
+        assert_eq!(
+            claims["session"],
+            json!({
+                "mode": "job", "job_slug": "7", "user_id": 2, "subscription_type": "premium",
+                "referrer": "x y",
+            })
+        );
+    }
+}

@@ -5,7 +5,6 @@ use std::time::Duration;
 use axum::Router;
 use axum::routing::get;
 use http::request::Parts;
-use jiff::Timestamp;
 use portcullis::profile::oclc::{self, *};
 use portcullis::testing::{AuthorizationServer, ManualClock, Trouble};
 use portcullis::*;
@@ -16,7 +15,7 @@ use crate::service::{Answer, ask_issuer, authenticate, bearer, call, get as fetc
 
 #[path = "../../examples/issuers/oclc.rs"]
 mod issuer;
-use issuer::{Patron, STORE, Wskey};
+use issuer::{Patron, STORE, Wskey, date};
 
 scopes! {
     Ncip = "WMS_NCIP";
@@ -121,11 +120,6 @@ impl World {
     fn looked_up(&self) -> usize {
         self.issuer.asked(STORE)
     }
-}
-
-fn date(seconds: i64) -> String {
-    let date = Timestamp::from_second(seconds).unwrap();
-    date.strftime("%Y-%m-%d %H:%M:%SZ").to_string()
 }
 
 fn service(server: &ResourceServer) -> Router {
@@ -344,7 +338,7 @@ async fn oc_05_a_partial_grant_is_good_for_what_was_granted() {
     // The key has both services, but not for this institution.
     let asked = "grant_type=client_credentials&scope=WMS_NCIP%20WMS_ACQ%20context:128807";
     let answer = world.issue(asked).await;
-    assert_eq!(answer["scope"], "WMS_NCIP context:128807");
+    assert_eq!(answer["scopes"], "WMS_NCIP context:128807");
     let token = answer["access_token"].as_str().unwrap();
     assert_eq!(world.get("/ncip", token).await.status, 200);
     let refused = world.get("/order", token).await;
@@ -1070,4 +1064,91 @@ async fn the_issuer_serves_a_user_from_login_to_refresh() {
         let claims = oclc::claims(&answer.to_string()).unwrap().unwrap();
         assert_eq!(claims.read::<Institutions>().unwrap().context, "128807");
     }
+}
+
+#[tokio::test]
+async fn the_issuer_answers_as_published() {
+    let world = World::new();
+    let grant = "grant_type=client_credentials&scope=";
+    let asked = format!("{grant}WMS_NCIP%20context:128807");
+    let mut answer = world.issue(&asked).await;
+    let token = answer.as_object_mut().unwrap().remove("access_token");
+    assert_eq!(
+        answer,
+        json!({
+            "token_type": "bearer", "expires_in": "3599", "expires_at": date(NOW + 3599),
+            "principalID": "", "principalIDNS": "", "scopes": "WMS_NCIP context:128807",
+            "contextInstitutionId": "128807",
+        })
+    );
+    let token = token.unwrap();
+    world.clock.advance(Duration::from_secs(3598));
+    assert_eq!(
+        world.get("/ncip", token.as_str().unwrap()).await.status,
+        200
+    );
+    let refusal = world
+        .issue(&format!("{grant}wcapi%20WMS_NCIP%20SCIM"))
+        .await;
+    assert_eq!(
+        refusal["message"],
+        "Invalid scope(s): wcapi SCIM [Invalid service specified, Not on key]"
+    );
+}
+
+/// The gate of somebody who forgot `oclc::jwt`.
+#[tokio::test]
+async fn pseudo_scopes_that_nobody_has_read_are_refused() {
+    let world = World::with(|issuer, gate| {
+        gate.route(When::jwt(), issuer.jwt_verifier(AUDIENCE).build().unwrap())
+    });
+    let jwt = world.issuer.token().audience(AUDIENCE).scope("WMS_NCIP");
+    assert_eq!(world.get("/ncip", &jwt.mint()).await.status, 200);
+    for claim in ["scope", "scopes"] {
+        for scopes in [
+            json!("WMS_NCIP context:128807"),
+            json!("refresh_token"),
+            json!(["WMS_NCIP", "context:"]),
+        ] {
+            let token = bearer(&jwt.clone().claim(claim, &scopes).mint());
+            let request = http::Request::get("/").header("authorization", token);
+            let (mut parts, ()) = request.body(()).unwrap().into_parts();
+            let error = world.server.authenticate(&mut parts).await.unwrap_err();
+            assert_eq!(
+                (error.reason(), &*error.to_string()),
+                (
+                    Reason::Refused,
+                    "token has pseudo-scopes, wanted its verifier inside oclc::jwt"
+                ),
+                "{claim} {scopes}"
+            );
+        }
+    }
+}
+
+#[tokio::test]
+async fn an_institution_is_a_text_or_a_whole_number() {
+    let jwts = World::with_jwts();
+    for name in ["contextInstitutionId", "authenticating_institution_id"] {
+        for (id, readable) in [
+            (json!("128807"), true),
+            (json!(128807), true),
+            (json!(true), false),
+            (json!(128807.5), false),
+            (json!(["128807"]), false),
+            (json!({"id": "128807"}), false),
+        ] {
+            let change = json!({"scopes": "WMS_NCIP", name: id});
+            // An answer is the store's fault, a JWT its bearer's.
+            let found = World::new().status("/open", change.clone()).await;
+            assert_eq!(found, if readable { 200 } else { 503 }, "{change}");
+            let jwt = jwts.issuer.token().audience(AUDIENCE).claim(name, &id);
+            let found = jwts.get("/open", &jwt.mint()).await.status;
+            assert_eq!(found, if readable { 200 } else { 401 }, "{change} in a JWT");
+        }
+    }
+    let answer = r#"{"expires_at":"2999-12-31 23:59:59Z","contextInstitutionId":true}"#;
+    let unread = format!("{:?}", oclc::claims(answer).unwrap_err());
+    let sentence = "field context_institution_id is a boolean, wanted a string or a whole number";
+    assert!(unread.contains(sentence), "{unread}");
 }

@@ -1100,3 +1100,38 @@ async fn claims_stand_in_for_tokens() {
         assert_eq!(get_with(&api, "/endpoint-only", &[]).await.status, status);
     }
 }
+
+/// A store that finds a row by its `tokenId`, and does not say that it is one.
+#[tokio::test]
+async fn a_careless_store_lets_no_token_id_pass() {
+    let row = |member: &str, id: &str| {
+        let mut row = json!({
+            "appId": APP, "endpointId": "bob", "expiryTime": NOW + 60, "forDevelopment": false,
+        });
+        row[member] = json!(id);
+        row
+    };
+    let site_of =
+        |row: Value| Site::with(move |_| endpoint_gate(AppToken::verifier(Always(row.clone()))));
+    for (row, status) in [
+        (row("tokenId", "E449"), 401),
+        (row("token_id", "E449"), 401),
+        (row("id", "E449"), 401),
+        (row("id", "e449"), 401),
+        (row("id", "E44"), 200),
+        (row("roleId", "E449"), 200),
+    ] {
+        assert_eq!(site_of(row.clone()).whoami("E449").await, status, "{row}");
+    }
+}
+
+#[tokio::test]
+async fn a_comma_or_a_blank_is_refused_unread() {
+    for value in ["F9B2,F9B3", "F9B2 F9B3", "F9B2, x=1"] {
+        let asked = Asked::default();
+        let gate = |_: &Respoke| endpoint_gate(AppToken::verifier(asked.clone()));
+        assert_eq!(Site::with(gate).whoami(value).await, 401, "{value}");
+        assert_eq!(Site::with(self::gate).whoami(value).await, 400, "{value}");
+        assert!(asked.0.lock().unwrap().is_empty(), "{value}");
+    }
+}

@@ -1,11 +1,12 @@
 //! What is said about a token, loosely spelled, to claims in one spelling.
 
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::error::Error;
 
 use serde_json::{Map, Value, json};
 
-use super::{AUTHENTICATING, CONTEXT, DISPUTED, PRINCIPAL_ID, PRINCIPAL_IDNS};
+use super::{AUTHENTICATING, CONTEXT, DISPUTED, PRINCIPAL_ID, PRINCIPAL_IDNS, is_pseudo_scope};
 use crate::{AnswerError, ClaimSet, LookupAnswer, Scopes, Unavailable};
 
 /// Reads what a look-up answered, in the words of a token endpoint: names in camelCase or
@@ -16,7 +17,8 @@ use crate::{AnswerError, ClaimSet, LookupAnswer, Scopes, Unavailable};
 ///
 /// # Errors
 ///
-/// [`Unavailable`] if the answer cannot be read, or has no `expires_at`.
+/// [`Unavailable`] if the answer cannot be read, or has no `expires_at`. An institution is a text or
+/// a whole number.
 ///
 /// # Examples
 ///
@@ -72,8 +74,8 @@ fn facts(answer: &LookupAnswer) -> Result<Map<String, Value>, AnswerError> {
     let holds = |list: &Scopes, word: &str| list.iter().any(|held| held == word);
     let (agreed, disputed): (Vec<&str>, Vec<&str>) =
         (words.iter()).partition(|word| lists.iter().all(|list| holds(list, word)));
-    let is_scope = |word: &&str| !word.starts_with("context:") && *word != "refresh_token";
-    let scope: Vec<&str> = agreed.into_iter().filter(is_scope).collect();
+    let scopes = agreed.into_iter().filter(|word| !is_pseudo_scope(word));
+    let scope: Vec<&str> = scopes.collect();
 
     let mut facts = Map::new();
     facts.insert("scope".to_owned(), json!(scope));
@@ -83,9 +85,10 @@ fn facts(answer: &LookupAnswer) -> Result<Map<String, Value>, AnswerError> {
     let named = words
         .iter()
         .filter_map(|word| word.strip_prefix("context:"));
-    let contexts = ids(answer, "context_institution_id").chain(named.map(str::to_owned));
+    let contexts = ids(answer, "context_institution_id")?;
+    let contexts = contexts.into_iter().chain(named.map(str::to_owned));
     facts.extend(one_of(CONTEXT, contexts));
-    let authenticating = ids(answer, "authenticating_institution_id");
+    let authenticating = ids(answer, "authenticating_institution_id")?;
     facts.extend(one_of(AUTHENTICATING, authenticating));
     // An id is nobody without its namespace. Both have been empty since 2019, mostly.
     let (id, namespace) = (answer.text("principal_id")?, answer.text("principal_idns")?);
@@ -111,16 +114,18 @@ fn scope_lists(answer: &LookupAnswer) -> Result<Vec<Scopes>, AnswerError> {
 }
 
 /// Every id the answer gives for a field, as text.
-fn ids(answer: &LookupAnswer, field: &str) -> impl Iterator<Item = String> {
-    answer.each(field).filter_map(|value| match value {
-        Value::Null => None,
-        Value::String(id) => Some(id.clone()),
-        other => Some(other.to_string()),
-    })
+fn ids(answer: &LookupAnswer, field: &str) -> Result<Vec<String>, AnswerError> {
+    let mut ids = Vec::new();
+    for value in answer.each(field) {
+        // Each for itself: two that differ can be read, and are for `kinds` to refuse.
+        let alone = LookupAnswer::from_serialize(&json!({ field: value }))?;
+        ids.extend(alone.id(field)?.map(Cow::into_owned));
+    }
+    Ok(ids)
 }
 
-fn one_of(name: &str, ids: impl Iterator<Item = String>) -> Option<(String, Value)> {
-    let ids: BTreeSet<String> = ids.filter(|id| !id.is_empty()).collect();
+fn one_of(name: &str, ids: impl IntoIterator<Item = String>) -> Option<(String, Value)> {
+    let ids: BTreeSet<String> = ids.into_iter().filter(|id| !id.is_empty()).collect();
     let value = match ids.len() {
         0 => return None,
         1 => json!(ids.first()),

@@ -178,7 +178,9 @@ pub enum ScopeLists {
     Intersect,
 }
 
-/// The kinds of tokens. All are refused that contradict themselves about an institution.
+/// The kinds of tokens. All are refused that contradict themselves about an institution, and those
+/// whose scopes still hold `context:…` or `refresh_token`: nobody has read them, so their verifier
+/// lacks [`jwt`] around it.
 ///
 /// # Errors
 ///
@@ -194,6 +196,9 @@ pub fn kinds(lists: ScopeLists) -> Result<Kinds, KindError> {
 }
 
 fn consistent(claims: &ClaimSet, lists: ScopeLists) -> Result<(), String> {
+    if holds_pseudo_scopes(claims) {
+        return Err("token has pseudo-scopes, wanted its verifier inside oclc::jwt".to_owned());
+    }
     let several = |name: &str| match claims.get(name) {
         Some(Value::Array(texts)) => Some(quote_list(texts.iter().filter_map(Value::as_str))),
         _ => None,
@@ -209,6 +214,22 @@ fn consistent(claims: &ClaimSet, lists: ScopeLists) -> Result<(), String> {
         )),
         _ => Ok(()),
     }
+}
+
+/// Whether either list of scopes is as the issuer wrote it. What has been read has no `scopes`.
+fn holds_pseudo_scopes(claims: &ClaimSet) -> bool {
+    let scopes = match claims.get("scopes") {
+        Some(Value::String(words)) => words.split(' ').collect(),
+        Some(Value::Array(words)) => words.iter().filter_map(Value::as_str).collect(),
+        _ => Vec::new(),
+    };
+    let mut words = scopes.into_iter();
+    claims.scopes().iter().any(is_pseudo_scope) || words.any(is_pseudo_scope)
+}
+
+/// Whether the word stands among the scopes and is none.
+fn is_pseudo_scope(word: &str) -> bool {
+    word.starts_with("context:") || word == "refresh_token"
 }
 
 /// Where a [`ResourceGuard`](crate::ResourceGuard) finds the context institution.

@@ -88,6 +88,12 @@
 //! # Ok(())
 //! # }
 //! ```
+//!
+//! # What is refused unread
+//!
+//! A header whose value has a comma or a blank holds no token, and the store is not asked. It is
+//! answered 401 with [`ErrorBody`]. RFC 6750 §3.1 would have 400, `invalid_request`, which is the
+//! status wherever another renderer is set.
 
 mod role;
 mod session;
@@ -269,8 +275,8 @@ impl Caller {
     }
 }
 
-/// Refusals as `{"error": "…"}`. A header whose value can be no token is a 401 here, not a 400:
-/// nobody is authenticated, and 400 is for parameters.
+/// Refusals as `{"error": "…"}`. A header whose value can be no token, such as one with a comma or a
+/// blank, is a 401 here, not the 400 of RFC 6750: nobody is authenticated, and 400 is for parameters.
 #[derive(Clone, Copy, Debug)]
 pub struct ErrorBody;
 

@@ -28,7 +28,9 @@ pub trait Sessions: Send + Sync + 'static {
 pub enum Found {
     /// A session: `appId`, `endpointId`, `expiryTime` and `forDevelopment` as `POST /tokens`
     /// answered them (one that is missing is the store's fault, and a 503), and `role` as
-    /// `GET /roles/{id}` does (without it nothing is permitted that needs a role).
+    /// `GET /roles/{id}` does (without it nothing is permitted that needs a role). A row whose
+    /// `tokenId` or `id` is the very credential that was shown counts as a [`TokenId`](Self::TokenId):
+    /// do not name the column of App-Tokens so.
     Session(LookupAnswer),
     /// A `tokenId` that waits to be exchanged. It buys a session and opens nothing itself.
     TokenId,
@@ -38,6 +40,13 @@ pub enum Found {
 pub(super) struct Finder<S> {
     store: S,
     development_mode: bool,
+}
+
+/// Whether the row is what `POST /tokens` answered, found by the `tokenId` it gave. In whatever
+/// case, since that of some databases is none.
+fn is_of_token_id(row: &LookupAnswer, token: &str) -> bool {
+    let mut ids = row.each("token_id").chain(row.each("id"));
+    ids.any(|id| (id.as_str()).is_some_and(|id| id.eq_ignore_ascii_case(token)))
 }
 
 impl<S: Sessions> Finder<S> {
@@ -53,8 +62,8 @@ impl<S: Sessions> Finder<S> {
 impl<S: Sessions> Lookup for Finder<S> {
     async fn look_up(&self, token: &str) -> Result<Option<ClaimSet>, Unavailable> {
         let row = match self.store.find(token).await? {
-            Some(Found::Session(row)) => row,
-            Some(Found::TokenId) => {
+            Some(Found::Session(row)) if !is_of_token_id(&row, token) => row,
+            Some(_) => {
                 tracing::debug!("credential is a tokenId, wanted the session it buys");
                 return Ok(None);
             }
