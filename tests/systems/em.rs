@@ -1223,10 +1223,7 @@ async fn the_issuer_words_refusals_and_keeps_what_a_company_says() {
     issuer::open(&embloy);
     let call = async |path: &str, header: (&str, &str), body: Value| -> (u16, Value) {
         let request = HttpRequest::post(embloy.url(path)).header(header.0, header.1);
-        let request = request.body(body.to_string().into_bytes()).unwrap();
-        let answer = embloy.fetcher().fetch(request, 16_384).await.unwrap();
-        let body = serde_json::from_slice(answer.body()).unwrap();
-        (answer.status().as_u16(), body)
+        issuer_call(&embloy, request, &body).await
     };
     let path = "/api/v0/sdk/request/auth/token";
     let refusal = |attribute: &str, error: &str, description: &str| json!({attribute: [{"error": error, "description": description}]});
