@@ -94,8 +94,8 @@ fn api(calendar: &ResourceServer, lobby_gate: &ResourceServer) -> Result<Router,
 }
 
 /// Alice logs in at `/authorize` and lets the application `web` do what `asks` says; the application
-/// trades the code for tokens.
-async fn log_in(stage: &mut Stage, tenant: &str, why: &str, asks: &str) -> Value {
+/// trades the code for tokens, which `gets` names.
+async fn log_in(stage: &mut Stage, tenant: &str, why: &str, asks: &str, gets: &str) -> Value {
     let back = "https://web.example.com/callback";
     let redirect = stage
         .step(why)
@@ -109,7 +109,9 @@ async fn log_in(stage: &mut Stage, tenant: &str, why: &str, asks: &str) -> Value
     let location = redirect.header("location");
     let code = location.split(['=', '&']).nth(1).unwrap_or_default();
     stage
-        .step("The application trades the code for tokens, with a form.")
+        .step(&format!(
+            "The application trades the code, with a form, for {gets}."
+        ))
         .post(format!("{tenant}oauth/token"))
         .form(&[
             ("grant_type", "authorization_code"),
@@ -152,7 +154,8 @@ async fn main() -> Result<ExitCode, Box<dyn Error>> {
 
     let why = "Alice logs in and lets the application read her events, no more.";
     let asks = format!("scope=openid+read+offline_access&audience={CALENDAR}");
-    let tokens = log_in(&mut stage, tenant, why, &asks).await;
+    let gets = "an access token, an ID token and a refresh token";
+    let tokens = log_in(&mut stage, tenant, why, &asks, gets).await;
     let alice = text(&tokens, "access_token");
 
     let step = stage.step("The application's access token lists Alice's events.");
@@ -180,7 +183,7 @@ async fn main() -> Result<ExitCode, Box<dyn Error>> {
     step.bearer(&alice).expect(400).play().await;
 
     let why = "Alice logs in for no audience, so the tenant will give an opaque token.";
-    let opaque = log_in(&mut stage, tenant, why, "scope=openid").await;
+    let opaque = log_in(&mut stage, tenant, why, "scope=openid", "an opaque token").await;
     let opaque = text(&opaque, "access_token");
 
     let step = stage.step("The calendar does not take the opaque token, and asks nobody about it.");
@@ -218,8 +221,9 @@ async fn main() -> Result<ExitCode, Box<dyn Error>> {
     let mut members = Vec::new();
     for organization in ["org_1", "org_2"] {
         let why = format!("Alice logs in for the organisation {organization}.");
+        let gets = format!("a token for {organization}");
         let asks = format!("scope=read&audience={CALENDAR}&organization={organization}");
-        let tokens = log_in(&mut stage, tenant, &why, &asks).await;
+        let tokens = log_in(&mut stage, tenant, &why, &asks, &gets).await;
         members.push(text(&tokens, "access_token"));
     }
     for (why, member, organization, status) in [

@@ -96,7 +96,9 @@ async fn log_in(stage: &mut Stage, auth: &str, who: &str, email: &str) -> (Strin
         .await
         .text("refresh_token");
     let access = stage
-        .step("The refresh token buys an access token.")
+        .step(&format!(
+            "{who} trades the refresh token for an access token."
+        ))
         .post(format!("{auth}/access"))
         .json(json!({"grant_type": "refresh_token", "refresh_token": refresh}))
         .expect_body_contains("\"expires_in\":1200")
@@ -206,7 +208,7 @@ async fn main() -> Result<ExitCode, Box<dyn std::error::Error>> {
         .play()
         .await;
     let request = stage
-        .step("Ada presses \"apply\" at Acme's, whose server gets a request token for that job, gardener.")
+        .step("Ada wants the gardener's job, so Acme's server gets a request token for that job.")
         .post(embloy.url("/api/v0/sdk/request/auth/token"))
         .header("client_token", &client)
         .json(json!({"job_slug": "gardener", "success_url": "/thanks"}))

@@ -99,17 +99,18 @@ async fn connect(session: Claims<Session>) -> String {
     format!("{} is connected\n", session.endpoint_id)
 }
 
-/// Two steps: a `tokenId` for `body`, issued to whoever shows `header`, and the session it buys.
+/// Two steps, each with its `why`: a `tokenId` for `body`, issued to whoever shows `header`, and the
+/// session it buys.
 async fn session(
     stage: &mut Stage,
     issuer: &AuthorizationServer,
-    why: &str,
+    why: [&str; 2],
     header: (&str, &str),
     body: Value,
 ) -> String {
-    let token = stage.step(why).post(issuer.url("/v1/tokens"));
+    let token = stage.step(why[0]).post(issuer.url("/v1/tokens"));
     let token = token.header(header.0, header.1).json(body).play().await;
-    let exchange = stage.step("The client exchanges this tokenId for a session.");
+    let exchange = stage.step(why[1]);
     exchange
         .post(issuer.url("/v1/session-tokens"))
         .json(json!({"tokenId": token.text("tokenId")}))
@@ -295,8 +296,8 @@ async fn main() -> Result<ExitCode, Box<dyn Error>> {
 
     for (why, path, status) in [
         (
-            "A browser opening a WebSocket sends its token in the URL, and one route reads it there. \
-             (This example only authenticates the handshake: it answers 200, and upgrades nothing.)",
+            "A browser that opens a WebSocket sends its token in the URL, where one route reads it \
+             (the example only authenticates the handshake, and answers 200, not an upgrade).",
             "/connect",
             200,
         ),
@@ -326,7 +327,10 @@ async fn main() -> Result<ExitCode, Box<dyn Error>> {
         .play()
         .await;
 
-    let why = "Bob logs in again, and the app asks for a session of an hour for him.";
+    let why = [
+        "Bob logs in at the app again, and the app asks for a token in his name, for an hour.",
+        "Bob's client exchanges the new tokenId for a new session.",
+    ];
     let bob = session(&mut stage, &issuer, why, app, wish).await;
     for (passed, turned, why, status) in [
         (
@@ -348,7 +352,10 @@ async fn main() -> Result<ExitCode, Box<dyn Error>> {
         step.header("App-Token", &bob).expect(status).play().await;
     }
 
-    let why = "For an app in development mode the issuer gives a token to anybody, as anybody.";
+    let why = [
+        "For an app in development mode the issuer gives a token to anybody, as anybody.",
+        "Mallory exchanges the tokenId for a session of the app in development mode, as Bob.",
+    ];
     let wish = json!({"appId": DEVELOPED_APP, "endpointId": "bob"});
     let mallory = session(&mut stage, &issuer, why, ("Accept", "*/*"), wish).await;
     stage
