@@ -94,8 +94,8 @@ fn api(calendar: &ResourceServer, lobby_gate: &ResourceServer) -> Result<Router,
 }
 
 /// Alice logs in at `/authorize` and lets the application `web` do what `asks` says; the application
-/// trades the code for tokens.
-async fn log_in(stage: &mut Stage, tenant: &str, why: &str, asks: &str) -> Value {
+/// trades the code for tokens, which `gets` names.
+async fn log_in(stage: &mut Stage, tenant: &str, why: &str, asks: &str, gets: &str) -> Value {
     let back = "https://web.example.com/callback";
     let redirect = stage
         .step(why)
@@ -109,7 +109,9 @@ async fn log_in(stage: &mut Stage, tenant: &str, why: &str, asks: &str) -> Value
     let location = redirect.header("location");
     let code = location.split(['=', '&']).nth(1).unwrap_or_default();
     stage
-        .step("The application trades the code for tokens, with a form.")
+        .step(&format!(
+            "The application trades the code, with a form, for {gets}."
+        ))
         .post(format!("{tenant}oauth/token"))
         .form(&[
             ("grant_type", "authorization_code"),
@@ -139,10 +141,12 @@ async fn main() -> Result<ExitCode, Box<dyn Error>> {
     let calendar = calendar_gate(tenant, clock.clone())?;
     let router = api(&calendar, &lobby_gate(tenant, clock.clone())?)?;
     let api = stage.serve(router).await?;
+    stage.say(&format!("Issuer (the Auth0 tenant) at {tenant}"));
     let events = format!("{api}/events");
     let trade = format!("{tenant}oauth/token");
 
-    let step = stage.step("Without a token: 401, and a challenge that blames nobody.");
+    let step =
+        stage.step("A request without a token gets 401, and a challenge that blames nobody.");
     let step = step.get(&events).expect(401);
     step.expect_header("www-authenticate", "Bearer realm")
         .play()
@@ -150,14 +154,16 @@ async fn main() -> Result<ExitCode, Box<dyn Error>> {
 
     let why = "Alice logs in and lets the application read her events, no more.";
     let asks = format!("scope=openid+read+offline_access&audience={CALENDAR}");
-    let tokens = log_in(&mut stage, tenant, why, &asks).await;
+    let gets = "an access token, an ID token and a refresh token";
+    let tokens = log_in(&mut stage, tenant, why, &asks, gets).await;
     let alice = text(&tokens, "access_token");
 
-    let step = stage.step("Its access token lists her events.");
+    let step = stage.step("The application's access token lists Alice's events.");
     let step = step.get(&events).bearer(&alice);
     step.expect_body_contains("usr_123").play().await;
 
-    let step = stage.step("She may write, but has not granted it: permissions are no scopes.");
+    let step =
+        stage.step("Alice may write, but has not let the application: permissions are no scopes.");
     let step = step.post(&events).bearer(&alice).expect(403);
     step.expect_header("www-authenticate", r#"scope="write""#)
         .play()
@@ -176,14 +182,14 @@ async fn main() -> Result<ExitCode, Box<dyn Error>> {
     let step = step.get(format!("{events}?access_token={alice}"));
     step.bearer(&alice).expect(400).play().await;
 
-    let why = "Asked for no audience, the tenant gives an opaque token.";
-    let opaque = log_in(&mut stage, tenant, why, "scope=openid").await;
+    let why = "Alice logs in for no audience, so the tenant will give an opaque token.";
+    let opaque = log_in(&mut stage, tenant, why, "scope=openid", "an opaque token").await;
     let opaque = text(&opaque, "access_token");
 
-    let step = stage.step("The calendar does not take it, and asks nobody about it.");
+    let step = stage.step("The calendar does not take the opaque token, and asks nobody about it.");
     step.get(&events).bearer(&opaque).expect(401).play().await;
 
-    let step = stage.step("The lobby asks /userinfo whose it is.");
+    let step = stage.step("The lobby asks /userinfo whose the opaque token is.");
     let step = step.get(format!("{api}/lobby")).bearer(&opaque);
     step.expect_body_contains("usr_123").play().await;
 
@@ -199,29 +205,42 @@ async fn main() -> Result<ExitCode, Box<dyn Error>> {
     let step = step.post(&trade).json(wrong).expect(401);
     step.expect_body_contains("access_denied").play().await;
 
-    let step = stage.step("With the right one it gets a token for itself, here with JSON.");
+    let step =
+        stage.step("A machine with the right secret gets a token for itself, here with JSON.");
     let machine = step.post(&trade).json(credentials).play().await;
     let machine = machine.text("access_token");
 
-    let step = stage.step("It looks places up.");
+    let step = stage.step("The machine's token looks places up.");
     let step = step.post(format!("{api}/places")).bearer(&machine);
     step.expect_body_contains("geocoder").play().await;
 
-    let step = stage.step("Events are for users, whatever a machine's scopes.");
+    let step =
+        stage.step("The machine's token lists no events: they are for users, whatever its scopes.");
     step.get(&events).bearer(&machine).expect(403).play().await;
 
     let mut members = Vec::new();
     for organization in ["org_1", "org_2"] {
         let why = format!("Alice logs in for the organisation {organization}.");
+        let gets = format!("a token for {organization}");
         let asks = format!("scope=read&audience={CALENDAR}&organization={organization}");
-        let tokens = log_in(&mut stage, tenant, &why, &asks).await;
+        let tokens = log_in(&mut stage, tenant, &why, &asks, &gets).await;
         members.push(text(&tokens, "access_token"));
     }
     for (why, member, organization, status) in [
-        ("acme's token opens acme's events.", 0, "org_1", 200),
-        ("It opens no other organisation's.", 0, "org_2", 403),
         (
-            "This API knows no org_2: such a token is invalid.",
+            "The token for org_1, which is acme, opens acme's events.",
+            0,
+            "org_1",
+            200,
+        ),
+        (
+            "The token for org_1 opens no other organisation's events.",
+            0,
+            "org_2",
+            403,
+        ),
+        (
+            "This API knows no org_2, so a token for it is invalid.",
             1,
             "org_2",
             401,
@@ -246,11 +265,11 @@ async fn main() -> Result<ExitCode, Box<dyn Error>> {
     let step = stage.step("The application renews Alice's token.");
     let tokens = step.post(&trade).json(used.clone()).play().await.json();
 
-    let step = stage.step("The gate has had the new key all along.");
+    let step = stage.step("The gate takes the renewed token: it has had the new key all along.");
     let step = step.get(&events).bearer(&text(&tokens, "access_token"));
     step.expect_body_contains("usr_123").play().await;
 
-    let step = stage.step("A refresh token that was used is used up.");
+    let step = stage.step("A refresh token that was used once is used up.");
     let step = step.post(&trade).json(used).expect(403);
     step.expect_body_contains("invalid_grant").play().await;
 
@@ -258,20 +277,22 @@ async fn main() -> Result<ExitCode, Box<dyn Error>> {
     server.rotate();
     server.withdraw_old();
     stage.say("A minute later it has to rotate in haste, and revokes all former keys.");
-    let step = stage.step("The application renews once more.");
+    let step = stage.step("The application renews Alice's token once more.");
     let again = renewal(&text(&tokens, "refresh_token"));
     let last = step.post(&trade).json(again).play().await;
     let last = last.text("access_token");
 
-    let step = stage.step("The gate does not know the key, and fetches the set.");
+    let step = stage.step("The gate does not know the newest key, so it fetches the key set.");
     let step = step.get(&events).bearer(&last);
     step.expect_body_contains("usr_123").play().await;
 
-    let step = stage.step("So it knows that Alice's first token is signed by nobody any more.");
+    let step = stage
+        .step("In that key set the key of Alice's first token is gone, so the token is refused.");
     step.get(&events).bearer(&alice).expect(401).play().await;
 
     clock.advance(Duration::from_secs(DAY as u64 + 30));
-    let step = stage.step("A day and the leeway of half a minute later her last token is over.");
+    stage.say("A day passes, and half a minute, which is the leeway for clocks.");
+    let step = stage.step("Alice's last token is over.");
     step.get(&events).bearer(&last).expect(401).play().await;
 
     Ok(stage.end())

@@ -96,7 +96,9 @@ async fn log_in(stage: &mut Stage, auth: &str, who: &str, email: &str) -> (Strin
         .await
         .text("refresh_token");
     let access = stage
-        .step("The refresh token buys an access token.")
+        .step(&format!(
+            "{who} trades the refresh token for an access token."
+        ))
         .post(format!("{auth}/access"))
         .json(json!({"grant_type": "refresh_token", "refresh_token": refresh}))
         .expect_body_contains("\"expires_in\":1200")
@@ -128,6 +130,7 @@ async fn main() -> Result<ExitCode, Box<dyn std::error::Error>> {
         .route("/api/v0/sdk/jobs", get(jobs))
         .route_layer(gate.optional_layer());
     let api = stage.serve(people.merge(companies)).await? + "/api/v0";
+    stage.say(&format!("Issuer at {}", embloy.issuer()));
     let (user, reports) = (format!("{api}/user"), format!("{api}/reports"));
     let handle = format!("{api}/sdk/request/handle");
 
@@ -141,14 +144,14 @@ async fn main() -> Result<ExitCode, Box<dyn std::error::Error>> {
 
     let (ada_refresh, ada) = log_in(&mut stage, &auth, "Ada", "ada@mail.example").await;
     stage
-        .step("It opens the API.")
+        .step("Ada's access token opens the API.")
         .get(&user)
         .bearer(&ada)
         .expect_body_contains("you are 1")
         .play()
         .await;
     stage
-        .step("The refresh token does not: it has another secret, and no role.")
+        .step("Ada's refresh token does not open it: it has another secret, and no role.")
         .get(&user)
         .bearer(&ada_refresh)
         .expect(401)
@@ -157,14 +160,16 @@ async fn main() -> Result<ExitCode, Box<dyn std::error::Error>> {
     let mut parts: Vec<&str> = ada.split('.').collect();
     parts[1] = "eyJzdWIiOjEsInR5cCI6ImFkbWluIn0"; // {"sub":1,"typ":"admin"}
     stage
-        .step("Nor does an access token whose claims somebody rewrote, as admin.")
+        .step(
+            "An access token whose claims somebody rewrote, as admin, does not fit its signature.",
+        )
         .get(&user)
         .bearer(&parts.join("."))
         .expect(401)
         .play()
         .await;
     stage
-        .step("Ada is a verified user, and no moderator.")
+        .step("Ada reads no reports: she is a verified user, and no moderator.")
         .get(&reports)
         .bearer(&ada)
         .expect(403)
@@ -174,13 +179,13 @@ async fn main() -> Result<ExitCode, Box<dyn std::error::Error>> {
 
     let (_, max) = log_in(&mut stage, &auth, "Max", "max@embloy.example").await;
     stage
-        .step("Max is one.")
+        .step("Max is a moderator, so he reads the reports.")
         .get(&reports)
         .bearer(&max)
         .play()
         .await;
     stage
-        .step("But his scope, a URL that ends in /reports.read, covers nothing else.")
+        .step("Max reads nothing else: his scope is a URL that ends in /reports.read.")
         .get(&user)
         .bearer(&max)
         .expect(403)
@@ -196,14 +201,14 @@ async fn main() -> Result<ExitCode, Box<dyn std::error::Error>> {
         .await
         .text("client_token");
     stage
-        .step("The server shows it without a Bearer token.")
+        .step("Acme's server shows the client token alone, without a Bearer token.")
         .get(format!("{api}/sdk/jobs"))
         .header("client_token", &client)
         .expect_body_contains("the jobs of 2")
         .play()
         .await;
     let request = stage
-        .step("Ada presses a button at Acme's, whose server has a request token made for her job.")
+        .step("Ada wants the gardener's job, so Acme's server gets a request token for that job.")
         .post(embloy.url("/api/v0/sdk/request/auth/token"))
         .header("client_token", &client)
         .json(json!({"job_slug": "gardener", "success_url": "/thanks"}))
@@ -212,7 +217,7 @@ async fn main() -> Result<ExitCode, Box<dyn std::error::Error>> {
         .text("request_token");
 
     stage
-        .step("With both tokens she applies. The handler knows who, where and for which job.")
+        .step("Ada applies with both tokens: the handler knows who, where and for which job.")
         .post(&handle)
         .bearer(&ada)
         .header("request_token", &request)
@@ -220,14 +225,14 @@ async fn main() -> Result<ExitCode, Box<dyn std::error::Error>> {
         .play()
         .await;
     stage
-        .step("A proxy that drops names with underscores takes nothing from another spelling.")
+        .step("Some proxies drop header names with underscores, so Request-Token will do, too.")
         .post(&handle)
         .bearer(&ada)
         .header("Request-Token", &request)
         .play()
         .await;
     stage
-        .step("Without the company's token there is no application.")
+        .step("Without the company's request token there is no application.")
         .post(&handle)
         .bearer(&ada)
         .expect(400)
@@ -235,7 +240,7 @@ async fn main() -> Result<ExitCode, Box<dyn std::error::Error>> {
         .play()
         .await;
     stage
-        .step("A client token in its place is no request token.")
+        .step("A client token in the request token's place is refused.")
         .post(&handle)
         .bearer(&ada)
         .header("request_token", &client)
@@ -252,23 +257,25 @@ async fn main() -> Result<ExitCode, Box<dyn std::error::Error>> {
         .await;
 
     clock.advance(Duration::from_secs(20 * 60));
+    stage.say("Twenty minutes pass.");
     stage
-        .step("Twenty minutes later Ada's access token is over, to the second.")
+        .step("Ada's access token is over, to the second.")
         .get(&user)
         .bearer(&ada)
         .expect(401)
         .play()
         .await;
     let ada = stage
-        .step("Her refresh token buys another.")
+        .step("Ada's refresh token buys another access token.")
         .post(format!("{auth}/access"))
         .json(json!({"grant_type": "refresh_token", "refresh_token": ada_refresh}))
         .play()
         .await
         .text("access_token");
     clock.advance(Duration::from_secs(10 * 60));
+    stage.say("Ten more minutes pass.");
     stage
-        .step("After half an hour the request token is over, too.")
+        .step("The request token is half an hour old, and over.")
         .post(&handle)
         .bearer(&ada)
         .header("request_token", &request)
@@ -277,12 +284,13 @@ async fn main() -> Result<ExitCode, Box<dyn std::error::Error>> {
         .play()
         .await;
 
+    stage.say("Embloy blocks Ada.");
     blocked
         .lock()
         .map_err(|_| "a thread panicked")?
         .insert("1".to_owned());
     stage
-        .step("Embloy blocks Ada: her token is as good as before, and of no use.")
+        .step("Ada's access token is as good as before, and of no use, since she is blocked.")
         .get(&user)
         .bearer(&ada)
         .expect(403)

@@ -70,6 +70,7 @@ async fn main() -> Result<ExitCode, Box<dyn Error>> {
         .route("/door", get(open))
         .route_layer(server.layer());
     let door = format!("{}/door", stage.serve(api).await?);
+    stage.say(&format!("Issuer at {}", issuer.issuer()));
 
     stage
         .step("Without a badge the door stays closed.")
@@ -80,7 +81,7 @@ async fn main() -> Result<ExitCode, Box<dyn Error>> {
         .await;
 
     stage
-        .step("The issuer knows its people; mallory is none of them.")
+        .step("Mallory gets no badge: the issuer does not know her.")
         .post(&badges)
         .json(json!({"name": "mallory"}))
         .expect(403)
@@ -89,7 +90,7 @@ async fn main() -> Result<ExitCode, Box<dyn Error>> {
         .await;
 
     let alice = stage
-        .step("Alice gets a badge.")
+        .step("Alice gets a badge for the door.")
         .post(&badges)
         .json(json!({"name": "alice"}))
         .expect(201)
@@ -98,7 +99,7 @@ async fn main() -> Result<ExitCode, Box<dyn Error>> {
         .text("badge");
 
     stage
-        .step("It opens the door.")
+        .step("Alice's badge opens the door.")
         .get(&door)
         .bearer(&alice)
         .expect_body_contains("opens")
@@ -106,7 +107,7 @@ async fn main() -> Result<ExitCode, Box<dyn Error>> {
         .await;
 
     let bob = stage
-        .step("Bob's badge is as genuine, but for the window.")
+        .step("Bob gets a badge as genuine, but for the window.")
         .post(&badges)
         .json(json!({"name": "bob"}))
         .expect(201)
@@ -115,7 +116,7 @@ async fn main() -> Result<ExitCode, Box<dyn Error>> {
         .text("badge");
 
     stage
-        .step("So he is known here, and may not: 403, not 401.")
+        .step("Bob's badge does not open the door: he is known, and may not, so 403 and not 401.")
         .get(&door)
         .bearer(&bob)
         .expect(403)
@@ -124,8 +125,9 @@ async fn main() -> Result<ExitCode, Box<dyn Error>> {
         .await;
 
     clock.advance(Duration::from_secs(9 * 3600));
+    stage.say("Nine hours pass, one more than a badge is good for.");
     stage
-        .step("After the shift Alice's badge is a piece of plastic.")
+        .step("Alice's badge is over.")
         .get(&door)
         .bearer(&alice)
         .expect(401)

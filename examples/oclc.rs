@@ -93,6 +93,7 @@ async fn main() -> Result<ExitCode, Box<dyn Error>> {
     issuer::open(&oauth, &CONSORTIUM, &ADA);
     let server = gate(issuer::store(&oauth), clock.clone())?;
     let api = stage.serve(service(&server)?).await?;
+    stage.say(&format!("Issuer at {}", oauth.issuer()));
     let loans = format!("{api}/institutions/128807/loans");
     let orders = format!("{api}/institutions/128807/orders");
     let elsewhere = format!("{api}/institutions/128808/orders");
@@ -116,33 +117,41 @@ async fn main() -> Result<ExitCode, Box<dyn Error>> {
     step.expect_body_contains("Not on key").play().await;
 
     let asked = "client_credentials&scope=WMS_NCIP%20WMS_ACQ%20context:128807%20refresh_token";
-    let step = stage.step("One that this institution has not is left out: a partial grant.");
+    let step = stage.step(
+        "A service this institution does not have is left out: a partial grant, without WMS_ACQ.",
+    );
     let step = step.post(token(asked)).basic(key, secret);
     let granted = step.expect_body_contains("WMS_NCIP context:128807 refresh_token");
     let first = granted.play().await;
     let (library, refresh) = (first.text("access_token"), first.text("refresh_token"));
 
-    let step = stage.step("What was granted is good.").post(&loans);
+    let step = stage
+        .step("The library's token lends, since WMS_NCIP was granted.")
+        .post(&loans);
     step.bearer(&library).play().await;
 
-    let step = stage.step("What was not is named.").post(&orders);
+    let step = stage
+        .step("Ordering needs WMS_ACQ, too, and the challenge names both scopes.")
+        .post(&orders);
     let step = step.bearer(&library).expect(403);
     step.expect_header("www-authenticate", "WMS_ACQ")
         .play()
         .await;
 
-    let step = stage.step("Another library's data stays closed.");
+    let step = stage.step("The library's token does not open another library's data.");
     let step = step.post(&elsewhere).bearer(&library).expect(403);
     step.expect_body_contains("denied").play().await;
 
     let asked = "client_credentials&scope=WMS_NCIP%20WMS_ACQ%20context:128808";
-    let step = stage.step("The same key gets a token for that library, too.");
+    let step = stage.step("The same key gets a token for the other library, 128808.");
     let step = step.post(token(asked)).basic(key, secret).play();
     let other = step.await.text("access_token");
-    let step = stage.step("It opens there.").post(&elsewhere);
+    let step = stage
+        .step("The other library's token opens its own data.")
+        .post(&elsewhere);
     step.bearer(&other).play().await;
 
-    let step = stage.step("Behind the library's own token there is no user.");
+    let step = stage.step("Behind a library's own token there is no user whom /me could name.");
     step.get(&me).bearer(&library).expect(403).play().await;
 
     let login = "?response_type=code&redirect_uri=https://app.example/back&login=ada";
@@ -158,29 +167,33 @@ async fn main() -> Result<ExitCode, Box<dyn Error>> {
         .last()
         .unwrap_or_default();
 
-    let step = stage.step("The client hands the code in.");
+    let step = stage.step("The client exchanges the code for Ada's token.");
     let step = step.post(token(&format!("authorization_code&code={code}")));
     let ada = step.basic(key, secret).play().await.text("access_token");
-    let step = stage.step("Now there is a user, and who vouches for her.");
+    let step = stage.step("Ada's token names her, and the institution that vouches for her.");
     let step = step.get(&me).bearer(&ada);
     step.expect_body_contains("8eaa9f92 of 91475").play().await;
-    let step = stage.step("She lends in the context of the other library.");
+    let step =
+        stage.step("Ada's token lends in the context of the library it was asked for, 128807.");
     step.post(&loans).bearer(&ada).play().await;
 
     let looked_up = oauth.asked(issuer::STORE);
     let step = stage
-        .step("A refresh token is for the issuer alone.")
+        .step("The API takes no refresh token: that is for the issuer alone.")
         .post(&loans);
     step.bearer(&refresh).expect(401).play().await;
-    let step = stage.step("So is a code.").post(&loans);
+    let step = stage
+        .step("The API takes no authorization code: that is for the issuer alone, too.")
+        .post(&loans);
     step.bearer(code).expect(401).play().await;
-    let step = stage.step("The old signature scheme is no token: only the way to log in is told.");
+    let step = stage
+        .step("A signature of the old scheme is no token, so the answer only tells how to log in.");
     let hmac = r#"http://www.worldcat.org/wskey/v2/hmac/v1 clientId="x", signature="y""#;
     let step = step.post(&loans).header("Authorization", hmac).expect(401);
     step.expect_header("www-authenticate", "Bearer")
         .play()
         .await;
-    let step = stage.step("Nor may a client say beside the token who its user is.");
+    let step = stage.step("A client may not say beside the token who its user is.");
     let asserted = format!(r#"Bearer {library}, principalID="8eaa9f92""#);
     let step = step.post(&loans).header("Authorization", asserted);
     step.expect(400).play().await;
@@ -192,7 +205,7 @@ async fn main() -> Result<ExitCode, Box<dyn Error>> {
 
     let tampered = format!("{library}x");
     let shown = tampered.clone();
-    let step = stage.step("Of a token that nobody knows not a letter comes back.");
+    let step = stage.step("The answer to an unknown token does not repeat a letter of it.");
     let step = step.post(&loans).bearer(&tampered).expect(401);
     let judge = move |answer: &stage::Answer| match answer.body.contains(&shown) {
         true => Err("got the token back, wanted it kept".to_owned()),
@@ -202,7 +215,9 @@ async fn main() -> Result<ExitCode, Box<dyn Error>> {
 
     oauth.revoke(&other);
     clock.advance(Duration::from_secs(30));
-    let step = stage.step("What the issuer has taken back is closed within 30 seconds.");
+    stage.say("The issuer revokes the other library's token, and 30 seconds pass.");
+    let step = stage
+        .step("A revoked token opens nothing after 30 seconds, for so long the gate remembers.");
     step.post(&elsewhere)
         .bearer(&other)
         .expect(401)
@@ -210,20 +225,26 @@ async fn main() -> Result<ExitCode, Box<dyn Error>> {
         .await;
 
     clock.advance(Duration::from_secs(issuer::CLIENT_LIFETIME as u64 - 30));
-    let step = stage.step("After an hour the first token is over.");
+    stage.say("Time passes, until the library's first token is an hour old.");
+    let step = stage.step("The library's first token is over.");
     let step = step.post(&loans).bearer(&library);
     step.expect(401).play().await;
-    let step = stage.step("The refresh token brings the next one.");
+    let step = stage.step("The refresh token buys the library its next token.");
     let step = step.post(token(&format!("refresh_token&refresh_token={refresh}")));
     let next = step.basic(key, secret).play().await.text("access_token");
-    let step = stage.step("It opens as the first one did.").post(&loans);
+    let step = stage
+        .step("The library's next token lends as the first one did.")
+        .post(&loans);
     step.bearer(&next).play().await;
 
     oauth.stop().await;
-    let step = stage.step("While the store is away, what is known is good for 30 seconds more.");
+    stage.say("The store where the gate looks tokens up goes away.");
+    let step =
+        stage.step("Without the store a token looked up before is good for 30 seconds more.");
     step.post(&loans).bearer(&next).play().await;
     clock.advance(Duration::from_secs(30));
-    let step = stage.step("Then it is nobody's fault here: come back later.");
+    stage.say("30 seconds pass.");
+    let step = stage.step("Now nobody can tell if the token is good: 503, try again later.");
     let step = step.post(&loans).bearer(&next).expect(503);
     step.expect_header("retry-after", "5").play().await;
     Ok(stage.end())

@@ -99,17 +99,18 @@ async fn connect(session: Claims<Session>) -> String {
     format!("{} is connected\n", session.endpoint_id)
 }
 
-/// Two steps: a `tokenId` for `body`, issued to whoever shows `header`, and the session it buys.
+/// Two steps, each with its `why`: a `tokenId` for `body`, issued to whoever shows `header`, and the
+/// session it buys.
 async fn session(
     stage: &mut Stage,
     issuer: &AuthorizationServer,
-    why: &str,
+    why: [&str; 2],
     header: (&str, &str),
     body: Value,
 ) -> String {
-    let token = stage.step(why).post(issuer.url("/v1/tokens"));
+    let token = stage.step(why[0]).post(issuer.url("/v1/tokens"));
     let token = token.header(header.0, header.1).json(body).play().await;
-    let exchange = stage.step("The client exchanges the tokenId for a session.");
+    let exchange = stage.step(why[1]);
     exchange
         .post(issuer.url("/v1/session-tokens"))
         .json(json!({"tokenId": token.text("tokenId")}))
@@ -138,6 +139,7 @@ async fn main() -> Result<ExitCode, Box<dyn Error>> {
     let socket = Router::new().route("/v1/connect", get(connect));
     let api = api.merge(socket.layer(handshake_gate(&store, &clock)?.layer()));
     let api = stage.serve(api).await?;
+    stage.say(&format!("Issuer at {}", issuer.issuer()));
     let api = |path: &str| format!("{api}/v1{path}");
 
     // Whoever logs out is forgotten here at once, not after 30 seconds.
@@ -166,7 +168,7 @@ async fn main() -> Result<ExitCode, Box<dyn Error>> {
         .text("tokenId");
 
     stage
-        .step("A tokenId opens nothing.")
+        .step("A tokenId is not a session, so the API does not take it.")
         .post(api("/turn"))
         .header("App-Token", &token_id)
         .expect(401)
@@ -175,7 +177,7 @@ async fn main() -> Result<ExitCode, Box<dyn Error>> {
 
     let exchange = issuer.url("/v1/session-tokens");
     let bob = stage
-        .step("Bob's client exchanges it for a session,")
+        .step("Bob's client exchanges the tokenId for a session.")
         .post(&exchange)
         .json(json!({"appId": APP, "tokenId": token_id}))
         .play()
@@ -183,7 +185,7 @@ async fn main() -> Result<ExitCode, Box<dyn Error>> {
         .text("token");
 
     stage
-        .step("which works once.")
+        .step("A tokenId that was exchanged is used up, so a second exchange fails.")
         .post(&exchange)
         .json(json!({"appId": APP, "tokenId": token_id}))
         .expect(401)
@@ -193,17 +195,17 @@ async fn main() -> Result<ExitCode, Box<dyn Error>> {
     let endpoint = ("App-Token", &*bob);
     for (why, path, status) in [
         (
-            "The session opens what its role permits: a relay,",
+            "Bob's session gets a media relay, because its role permits that.",
             "/turn",
             200,
         ),
         (
-            "and a channel that `team*` is for.",
+            "Bob publishes to the group team7, because the role's rule for `team*` permits it.",
             "/channels/team7/publish",
             200,
         ),
         (
-            "The board has a rule of its own, and that alone counts.",
+            "Bob may not publish to team-board: the rule of that very name counts, not `team*`.",
             "/channels/team-board/publish",
             403,
         ),
@@ -216,14 +218,29 @@ async fn main() -> Result<ExitCode, Box<dyn Error>> {
     let as_alice = json!({"endpointId": "alice", "text": "hello"});
     for (why, level, body, status) in [
         (
-            "Bob speaks as himself, also if he names nobody,",
+            "A message that names no sender is Bob's own in Bob's session.",
             endpoint,
             &hello,
             200,
         ),
-        ("and never as Alice.", endpoint, &as_alice, 403),
-        ("The app must name her,", app, &hello, 400),
-        ("and then speaks as her.", app, &as_alice, 200),
+        (
+            "Bob's session never sends a message as Alice.",
+            endpoint,
+            &as_alice,
+            403,
+        ),
+        (
+            "The app is nobody's endpoint, so it must name the sender of a message.",
+            app,
+            &hello,
+            400,
+        ),
+        (
+            "The app names Alice and sends a message as her.",
+            app,
+            &as_alice,
+            200,
+        ),
     ] {
         let step = stage.step(why).post(api("/messages"));
         let step = step.header(level.0, level.1).json(body.clone());
@@ -231,7 +248,7 @@ async fn main() -> Result<ExitCode, Box<dyn Error>> {
     }
 
     stage
-        .step("Two levels at once are a bad request; neither wins.")
+        .step("Bob's token and the app's secret in one request are one too many; neither wins.")
         .post(api("/messages"))
         .header(endpoint.0, endpoint.1)
         .header(app.0, app.1)
@@ -242,19 +259,27 @@ async fn main() -> Result<ExitCode, Box<dyn Error>> {
 
     for (why, path, status) in [
         (
-            "What another app owns is not for this one's endpoints,",
+            "Bob may not hear recording r2, which belongs to another app.",
             "/recordings/r2",
             403,
         ),
-        ("what their own app owns is,", "/recordings/r1", 200),
-        ("and what only apps may see is not.", "/statistics", 403),
+        (
+            "Bob may hear recording r1, which belongs to his own app.",
+            "/recordings/r1",
+            200,
+        ),
+        (
+            "Bob may not see the statistics, which are for apps alone.",
+            "/statistics",
+            403,
+        ),
     ] {
         let step = stage.step(why).get(api(path)).header("App-Token", &bob);
         step.expect(status).play().await;
     }
 
     let admin = stage
-        .step("The account's administrator logs in")
+        .step("The administrator of the account that owns both apps logs in.")
         .post(issuer.url("/v1/admin-sessions"))
         .json(json!({"username": USERNAME, "password": PASSWORD}))
         .play()
@@ -262,7 +287,7 @@ async fn main() -> Result<ExitCode, Box<dyn Error>> {
         .text("token");
 
     stage
-        .step("and may have both, since both apps are the account's.")
+        .step("The administrator may hear recording r2, since its app is the account's.")
         .get(api("/recordings/r2"))
         .header("Admin-Token", &admin)
         .expect_body_contains("r2")
@@ -271,11 +296,16 @@ async fn main() -> Result<ExitCode, Box<dyn Error>> {
 
     for (why, path, status) in [
         (
-            "Browsers open a WebSocket without headers, so one route reads the URL,",
+            "A browser that opens a WebSocket sends its token in the URL, where one route reads it \
+             (the example only authenticates the handshake, and answers 200, not an upgrade).",
             "/connect",
             200,
         ),
-        ("and no other does.", "/recordings/r1", 401),
+        (
+            "No other route reads a token in the URL.",
+            "/recordings/r1",
+            401,
+        ),
     ] {
         let url = format!("{}?app-token={bob}", api(path));
         let step = stage.step(why).get(url).header("Upgrade", "websocket");
@@ -283,40 +313,53 @@ async fn main() -> Result<ExitCode, Box<dyn Error>> {
     }
 
     stage
-        .step("Bob logs out.")
+        .step("Bob logs out at the issuer.")
         .request(Method::DELETE, &exchange)
         .header("App-Token", &bob)
         .play()
         .await;
 
     stage
-        .step("The API has forgotten him already.")
+        .step("The API has forgotten Bob's session at once.")
         .post(api("/turn"))
         .header("App-Token", &bob)
         .expect(401)
         .play()
         .await;
 
-    let why = "He is back, for an hour.";
+    let why = [
+        "Bob logs in at the app again, and the app asks for a token in his name, for an hour.",
+        "Bob's client exchanges the new tokenId for a new session.",
+    ];
     let bob = session(&mut stage, &issuer, why, app, wish).await;
-    for (turned, why, status) in [
+    for (passed, turned, why, status) in [
         (
+            "All of the hour but its last second passes.",
             3599,
-            "A second before the hour is over the session is good,",
+            "Bob's session is still good in its last second.",
             200,
         ),
-        (1, "and then it is not.", 401),
+        (
+            "The last second passes.",
+            1,
+            "Bob's session is over, to the second.",
+            401,
+        ),
     ] {
+        stage.say(passed);
         clock.advance(Duration::from_secs(turned));
         let step = stage.step(why).post(api("/turn"));
         step.header("App-Token", &bob).expect(status).play().await;
     }
 
-    let why = "An app in development mode gives tokens to anybody, as anybody.";
+    let why = [
+        "For an app in development mode the issuer gives a token to anybody, as anybody.",
+        "Mallory exchanges the tokenId for a session of the app in development mode, as Bob.",
+    ];
     let wish = json!({"appId": DEVELOPED_APP, "endpointId": "bob"});
     let mallory = session(&mut stage, &issuer, why, ("Accept", "*/*"), wish).await;
     stage
-        .step("This API is not in it.")
+        .step("This API is not in development mode, so it refuses a session of such an app.")
         .post(api("/turn"))
         .header("App-Token", &mallory)
         .expect(401)

@@ -95,11 +95,7 @@ type Opened<Role = rl::AnyParty> = PermittedBy<Parties<Store, Role>, Path<Interv
 
 async fn create(_: Token<General>, State(app): State<App>) -> impl IntoResponse {
     let token = app.issuer.for_interview(&app.desk, "i-3");
-    (
-        [("rl-rdoc-servicetoken", token)],
-        "interview i-3
-",
-    )
+    ([("rl-rdoc-servicetoken", token)], "interview i-3\n")
 }
 
 async fn read(_: Interviewers, PermittedBy(access, _): Opened) -> String {
@@ -136,24 +132,29 @@ fn api(clock: &ManualClock, app: App) -> Result<Router, ConfigError> {
         .with_state(app))
 }
 
-/// The story while it plays. Each call wants a status, or that and a text in the body.
+/// The story while it plays. Each call says why it is made, and wants a status, or that and a text
+/// in the body.
 struct Story {
     stage: Stage,
     issuer: AuthorizationServer,
     api: String,
-    /// Why the next calls are made.
-    why: &'static str,
 }
 
 impl Story {
     /// Asks the issuer for an access token, with a service token or without, and reads its answer
     /// as a client does.
-    async fn login(&mut self, application: &Application, service: &str, status: u16) -> String {
+    async fn login(
+        &mut self,
+        why: &str,
+        application: &Application,
+        service: &str,
+        status: u16,
+    ) -> String {
         let grant = match service {
             "" => "client_credentials",
             _ => "authorization_code",
         };
-        let step = self.stage.step(self.why);
+        let step = self.stage.step(why);
         let step = step.post(self.issuer.url(ACCESS_TOKEN)).json(json!({
             "grant_type": grant,
             "client_id": application.id,
@@ -166,8 +167,15 @@ impl Story {
     }
 
     /// Asks the issuer for the service token that lets a party into interview i-1.
-    async fn invite(&mut self, backend: &str, party: &str, ends: i64, status: u16) -> String {
-        let step = self.stage.step(self.why);
+    async fn invite(
+        &mut self,
+        why: &str,
+        backend: &str,
+        party: &str,
+        ends: i64,
+        status: u16,
+    ) -> String {
+        let step = self.stage.step(why);
         let step = step.post(self.issuer.url(SERVICE_TOKEN)).json(json!({
             "purpose": RocketDocument::NAME,
             "interviewId": "i-1",
@@ -179,11 +187,18 @@ impl Story {
     }
 
     /// Calls the API: `GET` and what follows `/interviews`.
-    async fn call(&mut self, call: &str, token: &str, status: u16, text: &str) -> Answer {
+    async fn call(
+        &mut self,
+        why: &str,
+        call: &str,
+        token: &str,
+        status: u16,
+        text: &str,
+    ) -> Answer {
         let (method, path) = call.split_once(' ').unwrap_or_default();
         let method = Method::from_bytes(method.as_bytes()).unwrap_or_default();
         let url = format!("{}/interviews{path}", self.api);
-        let step = self.stage.step(self.why).request(method, url);
+        let step = self.stage.step(why).request(method, url);
         let step = match token {
             "" => step,
             token => step.bearer(token),
@@ -226,76 +241,89 @@ async fn main() -> Result<ExitCode, Box<dyn Error>> {
         api: stage.serve(api).await?,
         stage,
         issuer: desk,
-        why: "",
     };
 
-    story.why = "With a wrong secret a backend gets no token.";
+    let issuer_at = format!("Issuer at {}", story.issuer.issuer());
+    story.stage.say(&issuer_at);
+
+    let why = "A backend that shows a wrong secret gets no access token.";
     let secret = "guessed";
     let wrong = Application { secret, ..BACKEND };
-    story.login(&wrong, "", 401).await;
-    story.why = "With the right one it gets one for all that is its own.";
-    let general = story.login(&BACKEND, "", 200).await;
-    story.why = "It creates an interview; a header holds a service token for it.";
-    let created = story.call("POST ", &general, 200, "i-3").await;
+    story.login(why, &wrong, "", 401).await;
+    let why = "With its own secret the backend gets an access token for all that is its own.";
+    let general = story.login(why, &BACKEND, "", 200).await;
+    let why =
+        "The backend creates interview i-3; a header of the answer holds a service token for it.";
+    let created = story.call(why, "POST ", &general, 200, "i-3").await;
     let new = created.header("rl-rdoc-servicetoken");
-    story.why = "It reads any interview.";
-    story.call("GET /i-2", &general, 200, "i-2").await;
+    let why = "The backend reads any interview, here i-2.";
+    story.call(why, "GET /i-2", &general, 200, "i-2").await;
 
-    story
-        .stage
-        .say("A service token for each party of interview i-1");
-    story.why = "One that would be over already is not made.";
-    story.invite(&general, "bob", now - 1, 400).await;
-    story.why = "Bob gets one for an hour.";
-    let bobs = story.invite(&general, "bob", now + 3600, 200).await;
-    story.why = "Alice gets one for a year.";
+    let part = "The backend asks for a service token for each party of interview i-1.";
+    story.stage.say(part);
+    let why = "A service token that would be over already is not made.";
+    story.invite(why, &general, "bob", now - 1, 400).await;
+    let why = "For Bob the backend gets a service token that lasts an hour.";
+    let bobs = story.invite(why, &general, "bob", now + 3600, 200).await;
+    let why = "For Alice the backend gets a service token that lasts a year.";
     let year = now + issuer::YEAR;
-    let alices = story.invite(&general, "alice", year, 200).await;
-    story.why = "It is no access token: it is for another audience.";
-    story.call("GET /i-1", &alices, 401, "Invalid").await;
-    story.why = "Only the route that says so admits it, even in a link.";
+    let alices = story.invite(why, &general, "alice", year, 200).await;
+    let why = "A service token is no access token: it is for another audience.";
+    story.call(why, "GET /i-1", &alices, 401, "Invalid").await;
+    let why = "The one route that takes service tokens takes Alice's, even in a link.";
     let link = format!("GET /i-1/parties?serviceToken={alices}");
-    story.call(&link, "", 200, "2 parties").await;
-    story.why = "But not with a second token beside it.";
-    story.call(&link, &general, 400, "BAD_REQUEST").await;
+    story.call(why, &link, "", 200, "2 parties").await;
+    let why = "A token in the link and a second one in a header are one too many.";
+    story.call(why, &link, &general, 400, "BAD_REQUEST").await;
 
+    let part = "Browsers exchange service tokens for access tokens.";
+    story.stage.say(part);
+    let why = "Alice's browser exchanges her service token for an access token to interview i-1.";
+    let alice = story.login(why, &FRONTEND, &alices, 200).await;
+    let why = "Alice's access token reads interview i-1.";
+    let owner = "alice is Owner";
+    story.call(why, "GET /i-1", &alice, 200, owner).await;
+    let why = "Alice's access token does not read another interview.";
+    story.call(why, "GET /i-2", &alice, 403, "FORBIDDEN").await;
+    let why = "Alice's access token creates no interview: only a backend's does.";
+    story.call(why, "POST ", &alice, 403, "FORBIDDEN").await;
+    let why = "Bob's browser exchanges his service token, too.";
+    let bob = story.login(why, &FRONTEND, &bobs, 200).await;
+    let why = "Bob's access token reads interview i-1 as well.";
     story
-        .stage
-        .say("Browsers exchange them for scoped access tokens");
-    story.why = "Alice's reads her interview, and no other.";
-    let alice = story.login(&FRONTEND, &alices, 200).await;
-    story.call("GET /i-1", &alice, 200, "alice is Owner").await;
-    story.call("GET /i-2", &alice, 403, "FORBIDDEN").await;
-    story.why = "It may not create one: that is for backends.";
-    story.call("POST ", &alice, 403, "FORBIDDEN").await;
-    story.why = "Bob's reads it, too.";
-    let bob = story.login(&FRONTEND, &bobs, 200).await;
-    story.call("GET /i-1", &bob, 200, "bob is Signer").await;
-    story.why = "But only its owner completes it.";
+        .call(why, "GET /i-1", &bob, 200, "bob is Signer")
+        .await;
+    let why = "Bob only signs interview i-1, so he may not complete it.";
     let complete = "POST /i-1/completions";
-    story.call(complete, &bob, 403, "FORBIDDEN").await;
-    story.call(complete, &alice, 200, "complete").await;
-    story.why = "Who was given the new interview's token reads that one.";
-    let visitor = story.login(&FRONTEND, new, 200).await;
-    story.call("GET /i-3", &visitor, 200, "i-3").await;
-    story.why = "Claims with another token's signature prove nothing.";
+    story.call(why, complete, &bob, 403, "FORBIDDEN").await;
+    let why = "Alice owns interview i-1, so she may complete it.";
+    story.call(why, complete, &alice, 200, "complete").await;
+    let why = "A visitor's browser exchanges the service token that came with interview i-3.";
+    let visitor = story.login(why, &FRONTEND, new, 200).await;
+    let why = "The visitor's access token reads interview i-3.";
+    story.call(why, "GET /i-3", &visitor, 200, "i-3").await;
+    let why = "Alice's claims with the signature of Bob's token prove nothing.";
     let (claims, _) = alice.rsplit_once('.').unwrap_or_default();
     let (_, signature) = bob.rsplit_once('.').unwrap_or_default();
     let forged = format!("{claims}.{signature}");
-    story.call("GET /i-1", &forged, 401, "Invalid").await;
+    story.call(why, "GET /i-1", &forged, 401, "Invalid").await;
 
-    story.stage.say("An hour later");
+    story.stage.say("An hour passes.");
     clock.advance(Duration::from_secs(3600));
-    story.why = "Bob's service token is over, and so is all made of it.";
-    story.call("GET /i-1", &bob, 401, "token_expired").await;
-    story.login(&FRONTEND, &bobs, 400).await;
+    let why = "Bob's access token is over, because the service token it was made of is.";
+    let over = "token_expired";
+    story.call(why, "GET /i-1", &bob, 401, over).await;
+    let why = "Bob's service token buys no other access token.";
+    story.login(why, &FRONTEND, &bobs, 400).await;
 
-    story.stage.say("Nine hours later");
+    story.stage.say("Nine more hours pass.");
     clock.advance(Duration::from_secs(9 * 3600));
-    story.why = "Alice's access token is over, so her browser gets another.";
-    story.call("GET /i-1", &alice, 401, "token_expired").await;
-    let alice = story.login(&FRONTEND, &alices, 200).await;
-    story.call("GET /i-1", &alice, 200, "alice is Owner").await;
+    let why = "Alice's access token is over.";
+    story.call(why, "GET /i-1", &alice, 401, over).await;
+    let why = "Alice's service token is still good, so her browser gets another access token.";
+    let alice = story.login(why, &FRONTEND, &alices, 200).await;
+    let why = "Alice's new access token reads interview i-1 again.";
+    story.call(why, "GET /i-1", &alice, 200, owner).await;
 
     Ok(story.stage.end())
 }

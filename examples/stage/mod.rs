@@ -24,6 +24,10 @@ use tracing_subscriber::util::SubscriberInitExt;
 use answer::send;
 pub use answer::{Answer, short};
 
+/// What the signs before the lines mean, and how tokens are shown.
+const LEGEND: &str = "\
+> is a request, < its answer, # what the gate logs for its operator.
+Long tokens are shortened; of each part of a JWT you see the beginning and a checksum.";
 /// How long a step waits for its answer.
 const PATIENCE: Duration = Duration::from_secs(20);
 
@@ -34,7 +38,7 @@ pub struct Stage {
 }
 
 impl Stage {
-    /// Begins a story: its title, and in a sentence what it is about.
+    /// Begins a story: its title says in a sentence what it is about, and a legend how to read it.
     pub fn begin(title: &str) -> Stage {
         let indented = || {
             tell("   # ");
@@ -45,20 +49,22 @@ impl Stage {
         let gate = Targets::new().with_target("portcullis", LevelFilter::DEBUG);
         let log = tracing_subscriber::registry().with(gate);
         log.with(lines.with_ansi(false)).init();
-        tell(&format!("{title}\n"));
+        tell(&format!("{title}\n\n{LEGEND}\n"));
         Stage {
             steps: 0,
             faults: Vec::new(),
         }
     }
 
-    /// Lets an API listen on a free port of 127.0.0.1, to the end of the program. Returns its URL,
-    /// without a slash at the end.
+    /// Lets an API listen on a free port of 127.0.0.1, to the end of the program. Tells and returns
+    /// its URL, without a slash at the end.
     pub async fn serve(&self, router: axum::Router) -> io::Result<String> {
         let listener = TcpListener::bind("127.0.0.1:0").await?;
         let address = listener.local_addr()?;
         tokio::spawn(async move { axum::serve(listener, router).await });
-        Ok(format!("http://{address}"))
+        let url = format!("http://{address}");
+        self.say(&format!("API at {url}"));
+        Ok(url)
     }
 
     /// Tells something between two steps.
