@@ -127,7 +127,15 @@ mod tests {
         assert!(!when.matches(&Credential::new("tk_1", &bearer)));
         assert!(!when.matches(&Credential::new("TK_1", &app)));
         assert!(!when.matches(&Credential::new("tk_a.b.c", &app)));
-        assert!(When::jwt().matches(&Credential::new("a.b.c", &app)));
+        for jwt in ["a.b.c", "a.b.c=", "a.b.c.d.e=="] {
+            assert!(When::jwt().matches(&Credential::new(jwt, &app)), "{jwt}");
+        }
+        for opaque in ["a", "a=", "a.b", "a=.b.c", "a.b.c.d"] {
+            assert!(
+                When::opaque().matches(&Credential::new(opaque, &app)),
+                "{opaque}"
+            );
+        }
         assert!(When::always().matches(&Credential::new("a", &app)));
     }
 }

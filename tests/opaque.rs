@@ -428,3 +428,34 @@ async fn userinfo_tells_whose_token_it_is_and_nothing_more() {
         assert!(danger::userinfo(bad).build().is_err(), "{bad}");
     }
 }
+
+/// What is nearly a JWT is no opaque token: nobody is asked about it, and nobody logs an outage.
+#[tokio::test]
+async fn a_padded_jwt_is_refused_here() {
+    let issuer = AuthorizationServer::new();
+    issuer.client("gate", "s3cret");
+    let opaque = IntrospectionVerifier::builder(
+        &issuer.introspection_endpoint(),
+        ClientAuth::basic("gate", "s3cret"),
+        AUDIENCE,
+    );
+    let server = issuer
+        .resource_server()
+        .route(When::jwt(), issuer.jwt_verifier(AUDIENCE).build().unwrap())
+        .route(
+            When::opaque(),
+            opaque.fetch(issuer.fetcher()).build().unwrap(),
+        )
+        .build()
+        .unwrap();
+    let token = issuer.token().mint();
+    assert!(show(&server, &token).await.is_ok());
+    for padded in [
+        format!("{token}="),
+        "eyJhbGciOiJub25lIn0.eyJ9.x=".to_owned(),
+    ] {
+        let error = show(&server, &padded).await.unwrap_err();
+        assert_eq!(error.kind(), portcullis::ErrorKind::InvalidToken, "{error}");
+    }
+    assert_eq!(issuer.asked(Endpoint::Introspection), 0);
+}
