@@ -475,6 +475,21 @@ fn what_nothing_tells_apart_is_not_built() {
     assert_eq!(built(behind_one.verifier(hmac(&issuer, CLIENT))), sentence);
     assert_eq!(built(two(CLIENT)), sentence);
     assert!(two(SESSION).build().is_ok());
+    // Routes say where the kind of a server that declares none may sit.
+    let lookup = || LookupVerifier::from_fn(look_up).build().unwrap();
+    let beside = |when| {
+        issuer
+            .resource_server()
+            .carrier(Carrier::bearer())
+            .carrier(header("x-access"))
+            .route(when, hmac(&issuer, CLIENT))
+            .kind(access().in_header("x-access"), lookup())
+    };
+    assert!(beside(When::header("authorization")).build().is_ok());
+    assert_eq!(
+        built(beside(When::jwt())),
+        sentence.replace("refresh", "access_token")
+    );
     // The kind of a server that declares none has a name, too.
     assert_eq!(
         built(

@@ -98,7 +98,8 @@ impl CredentialSlot {
     }
 
     /// Has [`ResourceServer::layer`](crate::ResourceServer::layer) and
-    /// [`Authenticated`](crate::Authenticated) refuse requests whose slot is empty. Default: the handlers say whether they need it, by the extractors they name.
+    /// [`Authenticated`](crate::Authenticated) refuse requests whose slot is empty. Default: the
+    /// handlers say whether they need it, by the extractors they name.
     pub fn required(mut self) -> CredentialSlot {
         self.required = true;
         self
@@ -174,7 +175,8 @@ fn declare(
     carriers: &[Carrier],
     routes: &[(When, Box<dyn ErasedVerifier>)],
 ) -> Declared {
-    let carriers = carriers_of(kind, carriers);
+    let mut carriers = carriers_of(kind, carriers);
+    carriers.retain(|carrier| routes.iter().any(|(when, _)| when.may_be_in(carrier)));
     let provers = (routes.iter().enumerate())
         .filter(|(_, (when, _))| carriers.iter().any(|carrier| when.may_be_in(carrier)))
         .map(|(place, (_, verifier))| Prover {
