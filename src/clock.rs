@@ -67,6 +67,16 @@ impl UnixTime {
 /// Seconds above this are milliseconds: it is the year 5138, or, so misread, March 1973.
 pub(crate) const MOST_SECONDS: i64 = 100_000_000_000;
 
+impl serde::Serialize for UnixTime {
+    /// Writes a `NumericDate`: the seconds since the epoch.
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self.0.rem_euclid(1000) {
+            0 => serializer.serialize_i64(self.as_secs()),
+            _ => serializer.serialize_f64(self.0 as f64 / 1000.0),
+        }
+    }
+}
+
 impl Add<Duration> for UnixTime {
     type Output = UnixTime;
 

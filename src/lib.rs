@@ -268,6 +268,8 @@ pub mod guide;
 mod hierarchy;
 #[cfg(feature = "introspection")]
 mod introspection;
+#[cfg(feature = "jwt")]
+mod jitter;
 #[cfg_attr(not(feature = "jwt"), allow(dead_code))]
 mod json;
 #[cfg(feature = "jwt")]
@@ -289,6 +291,7 @@ mod scope;
 mod server;
 #[cfg(any(feature = "introspection", feature = "testing"))]
 mod signing;
+mod status;
 #[cfg(feature = "testing")]
 pub mod testing;
 mod text;
@@ -337,6 +340,7 @@ pub use role_tree::RoleTree;
 pub use route::When;
 pub use scope::{Scope, ScopeError, Scopes};
 pub use server::{Check, CredentialSlot, ResourceServer, ResourceServerBuilder};
+pub use status::{EndpointStatus, KeyStatus, Status};
 pub use token::{AccessToken, FromToken, Permits, Policy};
 pub use verified::Verified;
 pub use verify::{Moment, Refuse, Reworded, VerdictLifetime, Verifier};

@@ -25,6 +25,8 @@ const FLOORS: [&[&str]; 14] = [
         "typed",
         "json",
         "clock",
+        "status",
+        "jitter",
         "algorithm",
         "scope",
         "role_tree",

@@ -4,7 +4,6 @@
 //! bounded time, until the engine has finished a round. So there is one flight by construction, a
 //! client that hangs up cancels nothing, and the pace between rounds is kept in one place.
 
-use std::hash::{BuildHasher, RandomState};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -19,6 +18,7 @@ use super::set::KeySet;
 use crate::clock::{Clock, UnixTime};
 use crate::error::{Error, Reason};
 use crate::fetch::{Fetcher, either};
+use crate::jitter::Jitter;
 use crate::verify::Moment;
 
 /// All durations of one engine.
@@ -42,6 +42,7 @@ pub(super) struct Shared {
     pub(super) source: Source,
     fetcher: Fetcher,
     pace: Pace,
+    jitter: Jitter,
     /// Rung by requests that miss a key. The engine ends when this is dropped.
     bell: watch::Sender<u64>,
     state: Arc<State>,
@@ -109,11 +110,12 @@ impl State {
 }
 
 impl Shared {
-    pub(super) fn new(source: Source, fetcher: Fetcher, pace: Pace) -> Shared {
+    pub(super) fn new(source: Source, fetcher: Fetcher, pace: Pace, jitter: Jitter) -> Shared {
         Shared {
             source,
             fetcher,
             pace,
+            jitter,
             bell: watch::Sender::new(0),
             state: Arc::new(State {
                 snapshot: ArcSwapOption::empty(),
@@ -229,6 +231,7 @@ impl Shared {
             source: self.source.clone(),
             fetcher: self.fetcher.clone(),
             pace: self.pace,
+            jitter: self.jitter.clone(),
             bell: self.bell.subscribe(),
             clock: moment.clock().clone(),
             jwks_uri: None,
@@ -254,6 +257,7 @@ struct Engine {
     source: Source,
     fetcher: Fetcher,
     pace: Pace,
+    jitter: Jitter,
     bell: watch::Receiver<u64>,
     clock: Arc<dyn Clock>,
     /// What discovery found, until a fetch from there fails.
@@ -299,10 +303,10 @@ impl Engine {
             self.bell.borrow_and_update();
             let failed = fault.is_some();
             let (next_asked, next_due) = if failed {
-                let retry = now + back_off(failures);
+                let retry = now + self.back_off(failures);
                 (retry, retry)
             } else {
-                let due = self.pace.lifetime.mul_f64(0.8 - 0.1 * chance());
+                let due = self.pace.lifetime.mul_f64(0.8 - 0.1 * self.jitter.next());
                 (started + self.pace.interval, started + due)
             };
             state.round.send_modify(|round| {
@@ -316,6 +320,13 @@ impl Engine {
                 return;
             }
         }
+    }
+
+    fn back_off(&mut self, failures: u32) -> Duration {
+        let doubled = FIRST_RETRY * 2u32.saturating_pow(failures.saturating_sub(1)).min(64);
+        doubled
+            .min(LAST_RETRY)
+            .mul_f64(1.0 - 0.2 * self.jitter.next())
     }
 
     /// Waits until `due`, or, when the bell rings, until `asked`.
@@ -387,14 +398,4 @@ impl Engine {
             old.set.withdraw_all_but(&new.set);
         }
     }
-}
-
-fn back_off(failures: u32) -> Duration {
-    let doubled = FIRST_RETRY * 2u32.saturating_pow(failures.saturating_sub(1)).min(64);
-    doubled.min(LAST_RETRY).mul_f64(1.0 - 0.2 * chance())
-}
-
-/// A number from 0 up to 1 that differs from server to server.
-fn chance() -> f64 {
-    (RandomState::new().hash_one(0u8) >> 11) as f64 / (1u64 << 53) as f64
 }

@@ -9,6 +9,7 @@ use super::engine::{Pace, Shared, Snapshot};
 use crate::error::{ConfigError, Error};
 use crate::fetch::{DEADLINE, Fetch, Fetcher, MAX_BYTES, secure_url};
 use crate::fetch_default::default_fetcher;
+use crate::jitter::Jitter;
 use crate::verify::Moment;
 
 /// The keys an issuer publishes at a `jwks_uri`, fetched and kept fresh. Cloning is cheap; clones
@@ -45,6 +46,7 @@ pub struct RemoteJwksBuilder {
     deadline: Duration,
     max_bytes: usize,
     pace: Pace,
+    jitter: Jitter,
 }
 
 impl RemoteJwks {
@@ -116,6 +118,7 @@ impl RemoteJwksBuilder {
                 wait: Duration::from_secs(2),
                 stale: Duration::from_secs(3600),
             },
+            jitter: Jitter::by_chance(),
         }
     }
 
@@ -169,6 +172,14 @@ impl RemoteJwksBuilder {
         self
     }
 
+    /// Draws the chance in its pauses from `seed`, so that a simulation can be played again. Default:
+    /// by chance, which is what keeps many servers from asking at once.
+    #[cfg(feature = "testing")]
+    pub fn jitter_seed(mut self, seed: u64) -> RemoteJwksBuilder {
+        self.jitter = Jitter::seeded(seed);
+        self
+    }
+
     /// Makes the key source. Nothing is fetched yet.
     ///
     /// # Errors
@@ -196,7 +207,10 @@ impl RemoteJwksBuilder {
         };
         let fetcher = fetcher.with_limits(self.deadline, self.max_bytes);
         Ok(RemoteJwks(Arc::new(Shared::new(
-            source, fetcher, self.pace,
+            source,
+            fetcher,
+            self.pace,
+            self.jitter,
         ))))
     }
 }

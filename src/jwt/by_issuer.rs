@@ -8,6 +8,7 @@ use crate::credential::Credential;
 use crate::error::{ConfigError, Error, Reason};
 use crate::json::{self, Json};
 use crate::rules::other_issuer;
+use crate::status::Status;
 use crate::verified::Verified;
 use crate::verify::{Moment, Provenance, VerdictLifetime, Verifier};
 
@@ -128,6 +129,14 @@ impl Verifier for ByIssuer {
             outcome = outcome.and(verifier.ready(moment).await);
         }
         outcome
+    }
+
+    fn status(&self, moment: &Moment<'_>) -> Status {
+        let mut status = Status::default();
+        for verifier in &self.verifiers {
+            status.extend(verifier.status(moment));
+        }
+        status
     }
 
     /// If all have public keys. One secret among them would be taken for none.

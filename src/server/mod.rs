@@ -19,6 +19,7 @@ use http::{Method, Response};
 use crate::challenge::Worded;
 use crate::credential::{Carrier, Credential};
 use crate::error::{Error, Reason};
+use crate::status::Status;
 use crate::token::{AccessToken, Presence};
 use crate::verify::Moment;
 
@@ -179,6 +180,32 @@ impl ResourceServer {
             outcome = outcome.and(verifier.ready(&moment).await);
         }
         outcome
+    }
+
+    /// The state of everything this server depends on: how fresh the keys are, what the last error
+    /// was, when the next fetch is due, which endpoints answer. Asks nobody. Key sets and endpoints that
+    /// several verifiers share are named once for each.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # fn page(server: portcullis::ResourceServer) -> Option<String> {
+    /// // On a page of your operators', never on the API itself.
+    /// let status = server.status();
+    /// for keys in &status.keys {
+    ///     println!("{}: {:?} s old, {:?}", keys.source, keys.age_seconds, keys.last_error);
+    /// }
+    /// let json = serde_json::to_string(&status).ok()?;
+    /// # Some(json)
+    /// # }
+    /// ```
+    pub fn status(&self) -> Status {
+        let moment = Moment::of(&self.0.clock);
+        let mut status = Status::default();
+        for (_, verifier) in self.0.slots().flat_map(|slot| &slot.routes) {
+            status.extend(verifier.status(&moment));
+        }
+        status
     }
 
     /// The whole answer to a refusal, worded as this server words it. The error is in its

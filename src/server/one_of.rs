@@ -6,6 +6,7 @@ use crate::clock::BoxFuture;
 use crate::credential::Credential;
 use crate::error::{Error, ErrorKind, Reason};
 use crate::kind::{Kind, exactly_one};
+use crate::status::Status;
 use crate::verified::Verified;
 use crate::verify::{ErasedVerifier, Moment, Provenance, VerdictLifetime};
 
@@ -180,6 +181,14 @@ impl ErasedVerifier for OneOf {
             }
             outcome
         })
+    }
+
+    fn status(&self, moment: &Moment<'_>) -> Status {
+        let mut status = Status::default();
+        for candidate in &self.0 {
+            status.extend(candidate.verifier.status(moment));
+        }
+        status
     }
 
     fn provenance(&self) -> Option<Provenance> {

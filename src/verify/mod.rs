@@ -9,6 +9,7 @@ use std::time::Duration;
 use crate::clock::{BoxFuture, Clock, UnixTime};
 use crate::credential::Credential;
 use crate::error::Error;
+use crate::status::Status;
 use crate::verified::Verified;
 
 pub use self::reworded::Reworded;
@@ -89,6 +90,13 @@ pub trait Verifier: Send + Sync + 'static {
         async { Ok(()) }
     }
 
+    /// The state of what it depends on, for [`ResourceServer::status`](crate::ResourceServer::status).
+    /// Default: nothing.
+    fn status(&self, moment: &Moment<'_>) -> Status {
+        let _ = moment;
+        Status::default()
+    }
+
     /// What tells its tokens from those of other verifiers, for servers that give each kind of token
     /// a verifier of its own. Default: nothing is known.
     #[doc(hidden)]
@@ -151,6 +159,10 @@ impl<V: Verifier> Verifier for Arc<V> {
 
     fn ready(&self, moment: &Moment<'_>) -> impl Future<Output = Result<(), Error>> + Send {
         V::ready(self, moment)
+    }
+
+    fn status(&self, moment: &Moment<'_>) -> Status {
+        V::status(self, moment)
     }
 
     fn provenance(&self) -> Option<Provenance> {
@@ -300,6 +312,8 @@ pub(crate) trait ErasedVerifier: Send + Sync {
 
     fn ready<'a>(&'a self, moment: &'a Moment<'_>) -> BoxFuture<'a, Result<(), Error>>;
 
+    fn status(&self, moment: &Moment<'_>) -> Status;
+
     fn provenance(&self) -> Option<Provenance>;
 }
 
@@ -326,6 +340,10 @@ impl<V: Verifier> ErasedVerifier for V {
 
     fn ready<'a>(&'a self, moment: &'a Moment<'_>) -> BoxFuture<'a, Result<(), Error>> {
         Box::pin(Verifier::ready(self, moment))
+    }
+
+    fn status(&self, moment: &Moment<'_>) -> Status {
+        Verifier::status(self, moment)
     }
 
     fn provenance(&self) -> Option<Provenance> {

@@ -7,6 +7,7 @@ use super::{Moment, Provenance, VerdictLifetime, Verifier};
 use crate::claims::ClaimSet;
 use crate::credential::Credential;
 use crate::error::Error;
+use crate::status::Status;
 use crate::verified::Verified;
 
 /// Puts the claims that another verifier has proven into words of your own, before anybody reads a
@@ -98,6 +99,10 @@ impl<V: Verifier> Verifier for Reworded<V> {
 
     fn ready(&self, moment: &Moment<'_>) -> impl Future<Output = Result<(), Error>> + Send {
         self.verifier.ready(moment)
+    }
+
+    fn status(&self, moment: &Moment<'_>) -> Status {
+        self.verifier.status(moment)
     }
 
     fn provenance(&self) -> Option<Provenance> {
