@@ -131,6 +131,12 @@ impl AuthorizationServer {
         });
         self.shared().state().jwks_cache_control = value;
     }
+
+    /// Sends an `ETag` with the key set, and answers 304 who asks with it in `If-None-Match` while
+    /// nothing has changed. Default: off.
+    pub fn jwks_etag(&self, on: bool) {
+        self.shared().state().jwks_etag = on;
+    }
 }
 
 /// Tokens.

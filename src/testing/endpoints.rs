@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE};
+use http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, ETAG, IF_NONE_MATCH};
 use http::{HeaderValue, Method, Request, Response, StatusCode};
 use serde_json::{Value, json};
 
@@ -98,7 +98,23 @@ fn jwks(server: &Shared, request: &Request<Vec<u8>>) -> Result<Response<Vec<u8>>
         let cache_control = cache_control.clone();
         response.headers_mut().insert(CACHE_CONTROL, cache_control);
     }
+    if state.jwks_etag {
+        let etag = etag(response.body());
+        if request.headers().get(IF_NONE_MATCH) == Some(&etag) {
+            response.body_mut().clear();
+            *response.status_mut() = StatusCode::NOT_MODIFIED;
+        }
+        response.headers_mut().insert(ETAG, etag);
+    }
     Ok(response)
+}
+
+/// A name of the document that another document does not have.
+fn etag(document: &[u8]) -> HeaderValue {
+    let digest = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, document);
+    let digits = digest.as_ref().iter().map(|byte| format!("{byte:02x}"));
+    let etag = format!("\"{}\"", digits.collect::<String>());
+    HeaderValue::from_str(&etag).unwrap_or_else(|_| HeaderValue::from_static("\"\""))
 }
 
 fn metadata(server: &Shared) -> Value {
