@@ -206,14 +206,16 @@ impl ResourceServer {
         let end = clock.now() + patience;
         let mut missing = None;
         loop {
-            let left = || clock.sleep(end.since(clock.now()));
-            match either(self.ready(), left()).await {
+            let left = end.since(clock.now());
+            match either(self.ready(), clock.sleep(left)).await {
                 Some(Ok(())) => return Ok(()),
+                Some(Err(error)) if left.is_zero() => return Err(error),
                 Some(Err(error)) => {
                     let pause = error.retry_after().unwrap_or_default();
                     missing = Some(error);
-                    // Whichever is over first; after the end there is one last look.
-                    either(clock.sleep(pause.max(SHORTEST_PAUSE)), left()).await;
+                    // At the end there is one last look.
+                    let left = end.since(clock.now());
+                    clock.sleep(pause.max(SHORTEST_PAUSE).min(left)).await;
                 }
                 None => {
                     let late = || Error::new(Reason::KeysUnavailable, "no keys came in time");
