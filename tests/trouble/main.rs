@@ -11,6 +11,8 @@
     feature = "jwt",
     feature = "reqwest"
 ))]
+// clippy knows a test by its attribute, not the helpers beside it.
+#![allow(clippy::unwrap_used)]
 
 #[path = "../built/mod.rs"]
 mod built;
@@ -34,10 +36,11 @@ use std::time::Duration;
 use portcullis::testing::Trouble;
 
 use certificates::Certificate;
-use play::Case;
+use client::Client;
+use play::{Case, until_known};
 use relay::Manner;
 use table::settle;
-use world::{Needs, Sort};
+use world::{Needs, Sort, World};
 
 #[test]
 fn keys_that_are_known_serve_through_every_trouble_of_their_issuer() {
@@ -55,6 +58,32 @@ fn tokens_that_are_remembered_pass_through_every_trouble_of_their_issuer() {
         let rows = play(Needs::Word);
         settle("remembered token", "a new token", "calls", &rows);
     }
+}
+
+/// What a fetch brings is as old as the question: that it lacks a key says nothing about one that was
+/// made while the answer was on its way.
+#[tokio::test]
+async fn a_key_that_is_made_while_a_slow_fetch_is_under_way_is_not_refused() {
+    let late = Trouble::Late(Duration::from_millis(1500));
+    let deadline = Duration::from_secs(5);
+    let mut world = World::of(Needs::Keys, &Sort::Answers(late), deadline).await;
+    let mut client = Client::of(&world.gate.base);
+    let (known, _) = world.known().await;
+    let limit = Duration::from_secs(10);
+    until_known(&mut client, &known[0], limit).await.unwrap();
+
+    world.begin().await;
+    let asked = world.asked();
+    let made_up = world.made_up();
+    let base = world.gate.base.clone();
+    let rung = tokio::spawn(async move { Client::of(&base).show("/", &made_up).await });
+    while world.asked() == asked {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    let new = world.new_token().await;
+    until_known(&mut client, &new, limit).await.unwrap();
+    let status = rung.await.unwrap().unwrap().status;
+    assert!([401, 503].contains(&status), "{status}");
 }
 
 /// All troubles at once: most of the time everybody waits.

@@ -100,9 +100,10 @@ impl Case {
         if world.end().await && !self.is_harmless {
             let ended = Instant::now();
             let good = world.good_at_last(&new);
-            // The pause before the next attempt is no longer than trouble was, or a second; and one
-            // attempt may still be under way.
-            let most = row.lasted + Duration::from_secs(1) + self.deadline + SLACK;
+            // Pauses double from a second on, each up to 20 % shorter by chance: the next one is as
+            // long as all before it and a second. And one attempt may still be under way.
+            let pause = row.lasted.div_f64(0.8) + Duration::from_secs(1);
+            let most = pause + self.deadline + SLACK;
             match until_known(&mut client, good, most).await {
                 Ok(()) => row.recovered = Some(ended.elapsed()),
                 Err(why) => row.faults.push(format!("not recovered: {why}")),
@@ -228,7 +229,11 @@ fn said(answer: &Answer) -> String {
 }
 
 /// Shows a token until it is let in, which may be refused 503 until then and nothing else.
-async fn until_known(client: &mut Client, token: &str, most: Duration) -> Result<(), String> {
+pub(crate) async fn until_known(
+    client: &mut Client,
+    token: &str,
+    most: Duration,
+) -> Result<(), String> {
     match until_judged(client, token, most).await? {
         200 => Ok(()),
         status => Err(format!("{status}")),
