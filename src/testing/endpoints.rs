@@ -32,13 +32,18 @@ pub(super) fn answer(server: &Arc<Shared>, request: Request<Vec<u8>>) -> Deliver
         state.last.insert(place, request.clone());
         (trouble, found)
     };
+    let mut content_type = None;
     let manner = match trouble {
         None => Manner::Whole,
+        Some(Prepared::Relabelled(other)) => {
+            content_type = Some(other);
+            Manner::Whole
+        }
         Some(Prepared::Manner(manner)) => manner,
         Some(Prepared::Instead(response)) => return Some((response, Manner::Whole)),
         Some(Prepared::Never) => return None,
     };
-    let response = match (found, endpoint) {
+    let mut response = match (found, endpoint) {
         // The state is not locked here: a handler mints tokens.
         (Some(Found::Handler(handler)), _) => handler(&Desk::new(server), &request),
         (_, Some(endpoint)) => standard(server, endpoint, &request)
@@ -46,6 +51,9 @@ pub(super) fn answer(server: &Arc<Shared>, request: Request<Vec<u8>>) -> Deliver
         (Some(Found::OtherMethods(allowed)), None) => method_not_allowed(&allowed),
         (None, None) => not_found(),
     };
+    if let Some(content_type) = content_type {
+        response.headers_mut().insert(CONTENT_TYPE, content_type);
+    }
     Some((response, manner))
 }
 
