@@ -28,19 +28,3 @@ impl Lease {
         now.as_millis() < self.0.load(Ordering::Acquire)
     }
 }
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_lease_ends_and_is_withdrawn() {
-        let lease = Lease::until(UnixTime::from_secs(10));
-        assert!(lease.holds(UnixTime::from_secs(9)));
-        assert!(!lease.holds(UnixTime::from_secs(10)));
-        lease.extend(UnixTime::from_secs(20));
-        assert!(lease.holds(UnixTime::from_secs(10)));
-        lease.withdraw();
-        assert!(!lease.holds(UnixTime::EPOCH));
-    }
-}

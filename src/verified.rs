@@ -175,6 +175,17 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_lease_ends_and_is_withdrawn() {
+        let lease = Lease::until(UnixTime::from_secs(10));
+        assert!(lease.holds(UnixTime::from_secs(9)));
+        assert!(!lease.holds(UnixTime::from_secs(10)));
+        lease.extend(UnixTime::from_secs(20));
+        assert!(lease.holds(UnixTime::from_secs(10)));
+        lease.withdraw();
+        assert!(!lease.holds(UnixTime::EPOCH));
+    }
+
+    #[test]
     fn other_words_change_what_is_granted_but_not_how_long() {
         let claims = |json: &str| ClaimSet::parse(json).unwrap();
         let verified = || {

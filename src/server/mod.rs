@@ -2,6 +2,7 @@
 //! of token.
 
 mod apart;
+mod asking;
 mod builder;
 mod check;
 mod credential_slot;
