@@ -263,6 +263,7 @@ mod fetch;
 mod fetch_default;
 #[cfg(all(feature = "reqwest", any(feature = "jwt", feature = "introspection")))]
 mod fetch_reqwest;
+mod freshness;
 mod guard;
 pub mod guide;
 mod hierarchy;
@@ -279,6 +280,7 @@ mod jwks;
 #[cfg(feature = "jwt")]
 mod jwt;
 mod kind;
+mod lease;
 mod middleware;
 mod percent;
 mod principal;
@@ -294,6 +296,7 @@ mod server;
 #[cfg(any(feature = "introspection", feature = "testing"))]
 mod signing;
 mod status;
+mod sync;
 #[cfg(feature = "testing")]
 pub mod testing;
 mod text;
@@ -317,6 +320,7 @@ pub use extract::{
     Token,
 };
 pub use fetch::{Fetch, FetchError};
+pub use freshness::Freshness;
 pub use guard::{ResourceGuard, ResourceGuardBuilder, path_segments};
 pub use hierarchy::ScopeHierarchy;
 #[cfg(feature = "introspection")]
@@ -331,8 +335,8 @@ pub use jwks::{RemoteJwks, RemoteJwksBuilder, StaticJwks};
 pub use jwt::{ByIssuer, JwtVerifier, JwtVerifierBuilder, Keys};
 pub use kind::{Kind, KindError, Kinds, TokenKind};
 pub use middleware::{
-    Authenticate, AuthenticateLayer, Guarded, GuardedFuture, RequireScopeLayer, ResourceGuardLayer,
-    ResponseFuture,
+    Authenticate, AuthenticateLayer, FreshLayer, Guarded, GuardedFuture, RequireScopeLayer,
+    ResourceGuardLayer, ResponseFuture,
 };
 pub use principal::{Principal, PrincipalType};
 pub use requirement::{
@@ -341,7 +345,7 @@ pub use requirement::{
 pub use role_tree::RoleTree;
 pub use route::When;
 pub use scope::{Scope, ScopeError, Scopes};
-pub use server::{Check, CredentialSlot, ResourceServer, ResourceServerBuilder};
+pub use server::{Check, CredentialSlot, FreshGuard, ResourceServer, ResourceServerBuilder};
 pub use status::{EndpointStatus, KeyStatus, Status};
 pub use token::{AccessToken, FromToken, Permits, Policy};
 pub use verified::Verified;

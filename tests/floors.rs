@@ -20,11 +20,14 @@ use words::{Word, words};
 /// that stand before it.
 const FLOORS: [&[&str]; 14] = [
     &[
+        "sync",
         "text",
         "percent",
         "typed",
         "json",
         "clock",
+        "lease",
+        "freshness",
         "status",
         "jitter",
         "hints",

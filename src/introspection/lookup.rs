@@ -139,6 +139,7 @@ pub struct LookupVerifierBuilder {
     deadline: Duration,
     accepted: Duration,
     refused: Duration,
+    while_down: Duration,
 }
 
 impl LookupVerifier {
@@ -150,6 +151,7 @@ impl LookupVerifier {
             deadline: DEADLINE,
             accepted: Duration::from_secs(30),
             refused: Duration::from_secs(10),
+            while_down: Duration::ZERO,
         }
     }
 
@@ -224,11 +226,20 @@ impl LookupVerifierBuilder {
         self
     }
 
+    /// Lets an accepted token pass for `longer` than it is remembered while the store cannot be asked.
+    /// Default: zero; at most 1 hour. See [`VerdictLifetime::while_down`] for what ends it sooner. A
+    /// token that is revoked during an outage passes for so much longer.
+    pub fn trust_accepted_while_down(mut self, longer: Duration) -> LookupVerifierBuilder {
+        self.while_down = longer;
+        self
+    }
+
     /// Makes the verifier.
     ///
     /// # Errors
     ///
-    /// [`ConfigError`] if an issuer or audience is empty or the leeway is above 5 minutes.
+    /// [`ConfigError`] if an issuer or audience is empty, the leeway is above 5 minutes, the deadline is
+    /// zero, or accepted tokens are trusted for more than an hour while the store is down.
     pub fn build(self) -> Result<LookupVerifier, ConfigError> {
         self.rules.check()?;
         if self.deadline.is_zero() {
@@ -238,7 +249,9 @@ impl LookupVerifierBuilder {
             lookup: self.lookup,
             rules: self.rules,
             deadline: self.deadline,
-            lifetime: VerdictLifetime::accepted(self.accepted).refused(self.refused),
+            lifetime: VerdictLifetime::accepted(self.accepted)
+                .refused(self.refused)
+                .checked_while_down(self.while_down)?,
         })
     }
 }
@@ -275,7 +288,11 @@ impl Verifier for LookupVerifier {
         let judged = self.rules.judge(&claims, moment.clock().now());
         judged.map_err(|error| error.withholding([token]))?;
         let verified = Verified::new(claims).with_leeway(self.rules.leeway);
-        Ok(verified.asked_again_at_exp())
+        Ok(verified.asked_again_at_exp().confirmed_at(moment.now()))
+    }
+
+    fn sees_revocation(&self) -> bool {
+        true
     }
 
     fn lifetime(&self) -> VerdictLifetime {

@@ -32,6 +32,7 @@ pub struct UserinfoVerifierBuilder {
     issuer: Option<Box<str>>,
     accepted: Duration,
     refused: Duration,
+    while_down: Duration,
 }
 
 impl UserinfoVerifierBuilder {
@@ -42,6 +43,7 @@ impl UserinfoVerifierBuilder {
             issuer: None,
             accepted: Duration::from_secs(30),
             refused: Duration::from_secs(10),
+            while_down: Duration::ZERO,
         }
     }
 
@@ -72,12 +74,21 @@ impl UserinfoVerifierBuilder {
         self
     }
 
+    /// Lets an accepted token pass for `longer` than it is remembered while the endpoint cannot be asked.
+    /// Default: zero; at most 1 hour. See [`VerdictLifetime::while_down`] for what ends it sooner. A
+    /// token that is revoked during an outage passes for so much longer.
+    pub fn trust_accepted_while_down(mut self, longer: Duration) -> UserinfoVerifierBuilder {
+        self.while_down = longer;
+        self
+    }
+
     /// Makes the verifier.
     ///
     /// # Errors
     ///
-    /// [`ConfigError`] if the endpoint is not https (or http on loopback), or there is neither a
-    /// [`fetch`](Self::fetch) nor the feature `reqwest`.
+    /// [`ConfigError`] if the endpoint is not https (or http on loopback), accepted tokens are trusted
+    /// for more than an hour while it is down, or there is neither a [`fetch`](Self::fetch) nor the
+    /// feature `reqwest`.
     pub fn build(self) -> Result<UserinfoVerifier, ConfigError> {
         let endpoint = self.endpoint?;
         let fetcher = match self.fetcher {
@@ -95,7 +106,9 @@ impl UserinfoVerifierBuilder {
                 fetcher: fetcher.with_limits(DEADLINE, MAX_BYTES),
             },
             rules: ClaimRules::new(self.issuer.as_deref(), None, may_lack),
-            lifetime: VerdictLifetime::accepted(self.accepted).refused(self.refused),
+            lifetime: VerdictLifetime::accepted(self.accepted)
+                .refused(self.refused)
+                .checked_while_down(self.while_down)?,
         })
     }
 }
@@ -122,6 +135,7 @@ impl UserinfoVerifier {
         self.rules.judge(&claims, moment.clock().now())?;
         // Words of a profile, which its user may have written.
         let verified = Verified::new(claims).without_grants();
+        let verified = verified.confirmed_at(moment.now());
         Ok(match self.rules.issuer() {
             Some(issuer) => verified.with_issuer(issuer),
             None => verified,
@@ -137,6 +151,10 @@ impl Verifier for UserinfoVerifier {
     ) -> Result<Verified, Error> {
         let verdict = self.ask(credential.token(), moment).await;
         verdict.map_err(|error| error.withholding([credential.token()]))
+    }
+
+    fn sees_revocation(&self) -> bool {
+        true
     }
 
     fn lifetime(&self) -> VerdictLifetime {

@@ -59,6 +59,7 @@ pub struct IntrospectionVerifierBuilder {
     rules: ClaimRules,
     accepted: Duration,
     refused: Duration,
+    while_down: Duration,
 }
 
 impl IntrospectionVerifier {
@@ -87,6 +88,7 @@ impl IntrospectionVerifier {
             ),
             accepted: Duration::from_secs(30),
             refused: Duration::from_secs(10),
+            while_down: Duration::ZERO,
         }
     }
 
@@ -104,7 +106,7 @@ impl IntrospectionVerifier {
         // The answer may have taken seconds.
         self.rules.judge(&claims, moment.clock().now())?;
         let verified = Verified::new(claims).with_leeway(self.rules.leeway);
-        let verified = verified.asked_again_at_exp();
+        let verified = verified.asked_again_at_exp().confirmed_at(moment.now());
         Ok(match self.rules.issuer() {
             Some(issuer) => verified.with_issuer(issuer),
             None => verified,
@@ -208,6 +210,14 @@ impl IntrospectionVerifierBuilder {
         self
     }
 
+    /// Lets an accepted token pass for `longer` than it is remembered while the endpoint cannot be asked.
+    /// Default: zero; at most 1 hour. See [`VerdictLifetime::while_down`] for what ends it sooner. A
+    /// token that is revoked during an outage passes for so much longer.
+    pub fn trust_accepted_while_down(mut self, longer: Duration) -> IntrospectionVerifierBuilder {
+        self.while_down = longer;
+        self
+    }
+
     pub(crate) fn let_audience_be_absent(mut self) -> IntrospectionVerifierBuilder {
         self.rules.may_lack.aud = true;
         self
@@ -218,8 +228,9 @@ impl IntrospectionVerifierBuilder {
     /// # Errors
     ///
     /// [`ConfigError`] if the endpoint is not https (or http on loopback), an audience is empty,
-    /// the leeway is above 5 minutes, or there is neither a [`fetch`](Self::fetch) nor the feature
-    /// `reqwest`.
+    /// the leeway is above 5 minutes, the deadline is zero, accepted tokens are trusted for more than
+    /// an hour while the endpoint is down, or there is neither a [`fetch`](Self::fetch) nor the
+    /// feature `reqwest`.
     pub fn build(self) -> Result<IntrospectionVerifier, ConfigError> {
         let endpoint = self.endpoint?;
         self.rules.check()?;
@@ -238,7 +249,9 @@ impl IntrospectionVerifierBuilder {
             },
             auth: self.auth,
             rules: self.rules,
-            lifetime: VerdictLifetime::accepted(self.accepted).refused(self.refused),
+            lifetime: VerdictLifetime::accepted(self.accepted)
+                .refused(self.refused)
+                .checked_while_down(self.while_down)?,
         })
     }
 }
@@ -253,6 +266,10 @@ impl Verifier for IntrospectionVerifier {
         // Neither a `Fetch` of somebody else's nor the claims of the answer can be trusted not to
         // repeat what was sent.
         verdict.map_err(|error| error.withholding([credential.token(), self.auth.secret()]))
+    }
+
+    fn sees_revocation(&self) -> bool {
+        true
     }
 
     fn lifetime(&self) -> VerdictLifetime {

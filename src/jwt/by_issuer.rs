@@ -114,6 +114,19 @@ impl Verifier for ByIssuer {
         }
     }
 
+    fn sees_revocation(&self) -> bool {
+        self.verifiers.iter().all(JwtVerifier::sees_revocation)
+    }
+
+    async fn confirm(
+        &self,
+        credential: &Credential<'_>,
+        moment: &Moment<'_>,
+    ) -> Result<Verified, Error> {
+        let verifier = self.choose(credential.token())?;
+        verifier.confirm(credential, moment).await
+    }
+
     /// The shortest of all: which issuer's token an answer is about is not asked.
     fn lifetime(&self) -> VerdictLifetime {
         let lifetimes = self.verifiers.iter().map(JwtVerifier::lifetime);

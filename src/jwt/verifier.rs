@@ -1,6 +1,7 @@
 //! Proves JWT access tokens: the order of the checks, cheap ones first.
 
 use std::fmt;
+use std::time::Duration;
 
 use super::builder::{JwtVerifierBuilder, Source};
 use super::compact::{self, Compact};
@@ -11,10 +12,12 @@ use crate::claims::ClaimSet;
 use crate::credential::Credential;
 use crate::error::{Error, Reason};
 use crate::jwks::{KeySet, Miss, Prepared};
+use crate::lease::Lease;
 use crate::rules::ClaimRules;
 use crate::status::Status;
-use crate::verified::{Lease, Verified};
-use crate::verify::{Moment, Provenance, VerdictLifetime, Verifier};
+use crate::text::quote;
+use crate::verified::Verified;
+use crate::verify::{ErasedVerifier, Moment, Provenance, VerdictLifetime, Verifier};
 
 /// Proves the JWT access tokens of one issuer (RFC 9068).
 ///
@@ -32,11 +35,13 @@ use crate::verify::{Moment, Provenance, VerdictLifetime, Verifier};
 /// # Ok::<(), portcullis::ConfigError>(())
 /// ```
 pub struct JwtVerifier {
-    rules: ClaimRules,
-    typ: TypRules,
-    algorithms: Vec<Algorithm>,
-    keys: Source,
-    lifetime: VerdictLifetime,
+    pub(super) rules: ClaimRules,
+    pub(super) typ: TypRules,
+    pub(super) algorithms: Vec<Algorithm>,
+    pub(super) keys: Source,
+    pub(super) lifetime: VerdictLifetime,
+    /// Who is asked whether a token still stands.
+    pub(super) confirmed_by: Option<Box<dyn ErasedVerifier>>,
 }
 
 impl JwtVerifier {
@@ -48,22 +53,6 @@ impl JwtVerifier {
 
     pub(super) fn issuers(&self) -> &[Box<str>] {
         &self.rules.issuers
-    }
-
-    pub(super) fn assemble(
-        rules: ClaimRules,
-        typ: TypRules,
-        algorithms: Vec<Algorithm>,
-        keys: Source,
-        lifetime: VerdictLifetime,
-    ) -> JwtVerifier {
-        JwtVerifier {
-            rules,
-            typ,
-            algorithms,
-            keys,
-            lifetime,
-        }
     }
 
     /// Everything that needs no key: form, header, algorithm, `typ`.
@@ -104,6 +93,26 @@ impl JwtVerifier {
         })
     }
 
+    /// Whether an answer is about this very token, as far as it says whose it is.
+    fn is_about(&self, answer: &Verified, token: &Verified) -> Result<(), Error> {
+        let claims = token.claims();
+        if let Some(issuer) = answer.issuer()
+            && Some(issuer) != claims.issuer()
+            // A former name is one of the same issuer.
+            && !self.rules.issuers.iter().any(|name| **name == *issuer)
+        {
+            let why = about_another("iss", issuer, claims.issuer());
+            return Err(Error::new(Reason::Issuer, why));
+        }
+        match answer.claims().subject() {
+            Some(subject) if Some(subject) != claims.subject() => {
+                let why = about_another("sub", subject, claims.subject());
+                Err(Error::new(Reason::Subject, why))
+            }
+            _ => Ok(()),
+        }
+    }
+
     /// Closes with the keys at hand; `None` if a newer set might have the key.
     fn close_now(
         &self,
@@ -140,6 +149,14 @@ impl JwtVerifier {
         let lease = Some(key.lease().clone());
         Ok(self.close(compact, opened, prepared, lease, moment))
     }
+}
+
+fn about_another(claim: &str, found: &str, wanted: Option<&str>) -> String {
+    format!(
+        "whoever confirms the token says that its {claim} is {}, wanted {} as in the token",
+        quote(found),
+        wanted.map_or_else(|| "none".to_owned(), quote)
+    )
 }
 
 /// What was read before a key was needed.
@@ -213,6 +230,27 @@ impl Verifier for JwtVerifier {
         read().transpose()
     }
 
+    fn sees_revocation(&self) -> bool {
+        self.confirmed_by.is_some()
+    }
+
+    async fn confirm(
+        &self,
+        credential: &Credential<'_>,
+        moment: &Moment<'_>,
+    ) -> Result<Verified, Error> {
+        // First the signature: nobody is asked about what is no token of this issuer.
+        let verified = Verifier::verify(self, credential, moment).await?;
+        let Some(confirmed_by) = &self.confirmed_by else {
+            // Our fault, not the token's. `ResourceServer::fresh` sees that it does not come to this.
+            let why = "there is nobody to ask whether the token was revoked";
+            return Err(Error::unavailable(Duration::from_secs(5), why));
+        };
+        let answer = confirmed_by.confirm(credential, moment).await?;
+        self.is_about(&answer, &verified)?;
+        Ok(verified.confirmed_at(moment.now()))
+    }
+
     fn lifetime(&self) -> VerdictLifetime {
         self.lifetime
     }
@@ -228,7 +266,8 @@ impl Verifier for JwtVerifier {
     }
 
     fn status(&self, moment: &Moment<'_>) -> Status {
-        let mut status = Status::default();
+        let confirmed_by = self.confirmed_by.as_ref();
+        let mut status = confirmed_by.map_or_else(Status::default, |by| by.status(moment));
         if let Source::Remote(keys) = &self.keys {
             status.keys.push(keys.status(moment.now()));
         }
@@ -236,11 +275,14 @@ impl Verifier for JwtVerifier {
     }
 
     async fn ready(&self, moment: &Moment<'_>) -> Result<(), Error> {
-        match &self.keys {
-            Source::Remote(keys) if keys.snapshot(moment).is_none() => {
-                keys.renewed(None, &|_| true, moment).await
-            }
-            _ => Ok(()),
+        if let Source::Remote(keys) = &self.keys
+            && keys.snapshot(moment).is_none()
+        {
+            keys.renewed(None, &|_| true, moment).await?;
+        }
+        match &self.confirmed_by {
+            Some(confirmed_by) => confirmed_by.ready(moment).await,
+            None => Ok(()),
         }
     }
 }
