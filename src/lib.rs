@@ -270,7 +270,7 @@ mod hierarchy;
 mod hints;
 #[cfg(feature = "introspection")]
 mod introspection;
-#[cfg(feature = "jwt")]
+#[cfg(any(feature = "jwt", feature = "introspection"))]
 mod jitter;
 #[cfg_attr(not(feature = "jwt"), allow(dead_code))]
 mod json;
@@ -294,6 +294,8 @@ mod server;
 #[cfg(any(feature = "introspection", feature = "testing"))]
 mod signing;
 mod status;
+#[cfg(feature = "introspection")]
+mod sync;
 #[cfg(feature = "testing")]
 pub mod testing;
 mod text;

@@ -27,6 +27,7 @@ const FLOORS: [&[&str]; 14] = [
         "clock",
         "status",
         "jitter",
+        "sync",
         "hints",
         "algorithm",
         "scope",

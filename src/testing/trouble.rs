@@ -128,7 +128,7 @@ pub(super) async fn collect(
             }
         }
         Manner::Cut => {
-            return Err(FetchError::new(
+            return Err(FetchError::broken(
                 "connection closed before message completed",
             ));
         }
