@@ -274,9 +274,8 @@ impl LookupVerifier {
         let attempt = || async { self.lookup.look_up(token).await.map_err(Fault::from) };
         let (clock, secrets) = (moment.clock(), [token]);
         let claims = self.upstream.call(clock, &secrets, attempt).await?;
-        let claims = claims.ok_or_else(|| {
-            Error::new(Reason::Inactive, "the store does not know the token")
-        })?;
+        let claims = claims
+            .ok_or_else(|| Error::new(Reason::Inactive, "the store does not know the token"))?;
         self.rules.judge(&claims, moment.clock().now())?;
         let verified = Verified::new(claims).with_leeway(self.rules.leeway);
         Ok(verified.asked_again_at_exp())

@@ -2,6 +2,8 @@
 //! known from the start.
 
 mod breaker;
+#[cfg(test)]
+mod breaker_tests;
 mod client_auth;
 mod endpoint;
 mod known;

@@ -92,10 +92,7 @@ impl IntrospectionVerifier {
         let secrets = [token, self.auth.secret()];
         let claims = self.endpoint.ask(moment, &secrets, request, read).await?;
         let claims = claims.ok_or_else(|| {
-            Error::new(
-                Reason::Inactive,
-                "the issuer says the token is not active",
-            )
+            Error::new(Reason::Inactive, "the issuer says the token is not active")
         })?;
         judge_token_type(&claims)?;
         // The answer may have taken seconds.
