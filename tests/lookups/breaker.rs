@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use portcullis::{ErrorKind, FetchError, Reason};
 
+use crate::showing::reason;
 use crate::world::{ACTIVE, DOWN, Does, GOOD, World, outage, settle};
 
 fn secs(seconds: u64) -> Duration {
@@ -300,8 +301,8 @@ async fn an_outage_is_never_remembered() {
     let world = World::new();
     world.upstream.does(DOWN);
     world.exhaust().await;
-    let error = world.show("token").await.unwrap_err();
-    assert_eq!(error.reason(), Reason::LookupUnavailable);
+    let outcome = world.show("token").await;
+    assert_eq!(reason(&outcome), Some(Reason::LookupUnavailable));
     world.upstream.does(Does::Answers(200, ACTIVE));
     world.pause_is_over().await;
     world.show("token").await.unwrap();
