@@ -271,7 +271,7 @@ mod hierarchy;
 mod hints;
 #[cfg(feature = "introspection")]
 mod introspection;
-#[cfg(feature = "jwt")]
+#[cfg(any(feature = "jwt", feature = "introspection"))]
 mod jitter;
 #[cfg_attr(not(feature = "jwt"), allow(dead_code))]
 mod json;

@@ -30,6 +30,7 @@ const FLOORS: [&[&str]; 14] = [
         "freshness",
         "status",
         "jitter",
+        "sync",
         "hints",
         "algorithm",
         "scope",

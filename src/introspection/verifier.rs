@@ -4,19 +4,21 @@ use std::fmt;
 use std::time::Duration;
 
 use http::header::{ACCEPT, CONTENT_TYPE};
-use http::{HeaderValue, Method, Request, Uri};
+use http::{HeaderValue, Method, Request, Response};
 use serde_json::Value;
 
 use super::client_auth::ClientAuth;
-use super::endpoint::Endpoint;
+use super::endpoint::{self, Endpoint, EndpointBuilder};
+use super::settings::{Settings, setters};
+use super::upstream::Fault;
 use crate::claims::ClaimSet;
 use crate::clock::UnixTime;
 use crate::credential::Credential;
 use crate::error::{ConfigError, Error, Reason};
-use crate::fetch::{DEADLINE, Fetch, Fetcher, MAX_BYTES, secure_url};
-use crate::fetch_default::default_fetcher;
-use crate::json::{self, Json};
+use crate::fetch::Fetch;
+use crate::json::Json;
 use crate::rules::{ClaimRules, MayLack};
+use crate::status::Status;
 use crate::text::quote;
 use crate::verified::Verified;
 use crate::verify::{Moment, VerdictLifetime, Verifier};
@@ -52,14 +54,10 @@ pub struct IntrospectionVerifier {
 /// Sets up an [`IntrospectionVerifier`].
 #[must_use]
 pub struct IntrospectionVerifierBuilder {
-    endpoint: Result<Uri, ConfigError>,
+    endpoint: EndpointBuilder,
     auth: ClientAuth,
-    fetcher: Option<Fetcher>,
-    deadline: Duration,
     rules: ClaimRules,
-    accepted: Duration,
-    refused: Duration,
-    while_down: Duration,
+    settings: Settings,
 }
 
 impl IntrospectionVerifier {
@@ -71,10 +69,8 @@ impl IntrospectionVerifier {
         audience: &str,
     ) -> IntrospectionVerifierBuilder {
         IntrospectionVerifierBuilder {
-            endpoint: secure_url("introspection endpoint", endpoint),
+            endpoint: EndpointBuilder::new("introspection endpoint", endpoint),
             auth,
-            fetcher: None,
-            deadline: DEADLINE,
             // RFC 7662 §2.2 makes all of these optional. A missing `aud` is another matter: a refresh
             // token introspects as active on real servers, with its user's scopes, and only its
             // missing `aud` tells.
@@ -86,22 +82,18 @@ impl IntrospectionVerifier {
                     ..MayLack::ALL
                 },
             ),
-            accepted: Duration::from_secs(30),
-            refused: Duration::from_secs(10),
-            while_down: Duration::ZERO,
+            settings: Settings::default(),
         }
     }
 
     async fn ask(&self, token: &str, moment: &Moment<'_>) -> Result<Verified, Error> {
-        let endpoint = &self.endpoint;
-        let request = self
-            .request(token, moment.now())
-            .map_err(|error| endpoint.unavailable(&error))?;
-        // Its 401 is about *our* credentials, its 400 may mean that it does not introspect such
-        // tokens: neither is about this one.
-        let text = endpoint.text(endpoint.send(request, moment.clock()).await?)?;
-        self.judge_active(&text)?;
-        let claims = endpoint.claims(text)?;
+        let request = || self.request(token, moment.clock().now());
+        let read = |response| read(response, moment);
+        let secrets = [token, self.auth.secret()];
+        let claims = self.endpoint.ask(moment, &secrets, request, read).await?;
+        let claims = claims.ok_or_else(|| {
+            Error::new(Reason::Inactive, "the issuer says the token is not active")
+        })?;
         judge_token_type(&claims)?;
         // The answer may have taken seconds.
         self.rules.judge(&claims, moment.clock().now())?;
@@ -134,33 +126,13 @@ impl IntrospectionVerifier {
         *request.body_mut() = form.finish().into_bytes();
         Ok(request)
     }
-
-    /// Whether the issuer says that the token is active: with the boolean `true` and nothing else
-    /// (RFC 7662 §2.2). Asked first, for an inactive answer may hold whatever it likes besides.
-    fn judge_active(&self, answer: &str) -> Result<(), Error> {
-        let mut active = false;
-        json::members(answer, |name, value| {
-            active |= name == "active" && value == Json::Bool(true);
-        })
-        .map_err(|error| {
-            let why = format!("answer is no strict JSON object: {error}");
-            self.endpoint.unavailable(&why)
-        })?;
-        if active {
-            return Ok(());
-        }
-        Err(Error::new(
-            Reason::Inactive,
-            "the issuer says the token is not active",
-        ))
-    }
 }
 
 impl IntrospectionVerifierBuilder {
     /// Uses an HTTP client of your own. Default: reqwest with rustls, if the feature `reqwest` is
     /// on.
     pub fn fetch(mut self, fetch: impl Fetch) -> IntrospectionVerifierBuilder {
-        self.fetcher = Some(Fetcher::new(fetch));
+        self.endpoint.fetch(fetch);
         self
     }
 
@@ -191,32 +163,10 @@ impl IntrospectionVerifierBuilder {
         self
     }
 
-    /// How long one call may take in all, connecting and reading included. Default: 5 seconds.
-    pub fn deadline(mut self, deadline: Duration) -> IntrospectionVerifierBuilder {
-        self.deadline = deadline;
-        self
-    }
-
-    /// How long an accepted token is remembered, never past its `exp`. It is how long a revoked
-    /// token still passes (RFC 7662 §4). Default: 30 seconds; zero asks each time.
-    pub fn remember_accepted(mut self, lifetime: Duration) -> IntrospectionVerifierBuilder {
-        self.accepted = lifetime;
-        self
-    }
-
-    /// How long a refused token is remembered. Default: 10 seconds; zero asks each time.
-    pub fn remember_refused(mut self, lifetime: Duration) -> IntrospectionVerifierBuilder {
-        self.refused = lifetime;
-        self
-    }
-
-    /// Lets an accepted token pass for `longer` than it is remembered while the endpoint cannot be asked.
-    /// Default: zero; at most 1 hour. See [`VerdictLifetime::while_down`] for what ends it sooner. A
-    /// token that is revoked during an outage passes for so much longer.
-    pub fn trust_accepted_while_down(mut self, longer: Duration) -> IntrospectionVerifierBuilder {
-        self.while_down = longer;
-        self
-    }
+    setters!(
+        "How long an accepted token is remembered, never past its `exp`. It is how long a revoked \
+         token still passes (RFC 7662 §4)."
+    );
 
     pub(crate) fn let_audience_be_absent(mut self) -> IntrospectionVerifierBuilder {
         self.rules.may_lack.aud = true;
@@ -228,30 +178,15 @@ impl IntrospectionVerifierBuilder {
     /// # Errors
     ///
     /// [`ConfigError`] if the endpoint is not https (or http on loopback), an audience is empty,
-    /// the leeway is above 5 minutes, the deadline is zero, accepted tokens are trusted for more than
-    /// an hour while the endpoint is down, or there is neither a [`fetch`](Self::fetch) nor the
-    /// feature `reqwest`.
+    /// the leeway is above 5 minutes, the deadline or the number of calls at a time is zero,
+    /// accepted tokens are trusted for more than an hour while the endpoint is down, or there is neither a [`fetch`](Self::fetch) nor the feature `reqwest`.
     pub fn build(self) -> Result<IntrospectionVerifier, ConfigError> {
-        let endpoint = self.endpoint?;
         self.rules.check()?;
-        if self.deadline.is_zero() {
-            return Err(ConfigError::new("deadline is 0, wanted more"));
-        }
-        let fetcher = match self.fetcher {
-            Some(fetcher) => fetcher,
-            None => default_fetcher(&endpoint)?,
-        };
         Ok(IntrospectionVerifier {
-            endpoint: Endpoint {
-                what: "introspection endpoint",
-                uri: endpoint,
-                fetcher: fetcher.with_limits(self.deadline, MAX_BYTES),
-            },
+            endpoint: self.endpoint.build(&self.settings)?,
             auth: self.auth,
             rules: self.rules,
-            lifetime: VerdictLifetime::accepted(self.accepted)
-                .refused(self.refused)
-                .checked_while_down(self.while_down)?,
+            lifetime: self.settings.lifetime()?,
         })
     }
 }
@@ -274,6 +209,25 @@ impl Verifier for IntrospectionVerifier {
 
     fn lifetime(&self) -> VerdictLifetime {
         self.lifetime
+    }
+
+    fn status(&self, moment: &Moment<'_>) -> Status {
+        self.endpoint.upstream.status(moment)
+    }
+}
+
+/// The claims of an active token; `None` unless the issuer says that it is active with the boolean
+/// `true` and nothing else (RFC 7662 §2.2). That is looked at first, for an inactive answer may hold
+/// whatever it likes besides.
+fn read(response: Response<Vec<u8>>, moment: &Moment<'_>) -> Result<Option<ClaimSet>, Fault> {
+    let text = endpoint::text(response, moment)?;
+    let mut active = false;
+    endpoint::members(&text, |name, value| {
+        active |= name == "active" && value == Json::Bool(true);
+    })?;
+    match active {
+        true => endpoint::claims(text).map(Some),
+        false => Ok(None),
     }
 }
 
@@ -303,7 +257,7 @@ impl fmt::Debug for IntrospectionVerifier {
 impl fmt::Debug for IntrospectionVerifierBuilder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("IntrospectionVerifierBuilder")
-            .field("endpoint", &self.endpoint)
+            .field("endpoint", &self.endpoint.uri)
             .field("auth", &self.auth)
             .finish_non_exhaustive()
     }

@@ -39,7 +39,7 @@ pub(super) struct State {
     pub(super) clients: Clients,
     pub(super) tokens: HashMap<String, Issued>,
     /// JWTs are not remembered, only that they were revoked.
-    revoked: HashSet<String>,
+    pub(super) revoked: HashSet<String>,
     pub(super) jwks_cache_control: Option<HeaderValue>,
     pub(super) jwks_etag: bool,
     pub(super) handlers: Handlers,
