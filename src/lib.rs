@@ -278,6 +278,8 @@ mod json;
 #[cfg(feature = "jwt")]
 mod jwks;
 #[cfg(feature = "jwt")]
+mod jws;
+#[cfg(feature = "jwt")]
 mod jwt;
 mod kind;
 mod lease;
@@ -332,7 +334,9 @@ pub use introspection::{
 #[cfg(feature = "jwt")]
 pub use jwks::{RemoteJwks, RemoteJwksBuilder, StaticJwks};
 #[cfg(feature = "jwt")]
-pub use jwt::{ByIssuer, JwtVerifier, JwtVerifierBuilder, Keys};
+pub use jws::Keys;
+#[cfg(feature = "jwt")]
+pub use jwt::{ByIssuer, JwtVerifier, JwtVerifierBuilder};
 pub use kind::{Kind, KindError, Kinds, TokenKind};
 pub use middleware::{
     Authenticate, AuthenticateLayer, FreshLayer, Guarded, GuardedFuture, RequireScopeLayer,

@@ -9,6 +9,8 @@ mod endpoint;
 mod known;
 mod lookup;
 mod settings;
+#[cfg(feature = "jwt")]
+mod signed;
 mod turns;
 mod upstream;
 mod userinfo;

@@ -220,6 +220,13 @@ impl Upstream {
         )
     }
 
+    /// What the request of an answer is told that came, and cannot be used.
+    #[cfg(feature = "jwt")]
+    pub(super) fn unusable(&self, fault: Fault) -> Error {
+        let sentence = format!("{}: {}", self.words.failed, fault.why);
+        Error::unavailable(RETRY_AFTER, sentence)
+    }
+
     fn answered(&self, pass: Pass<'_>) {
         if pass.answered() {
             tracing::info!("the {} answers again", self.words.name);

@@ -4,12 +4,14 @@ use std::fmt;
 use std::time::Duration;
 
 use http::header::{ACCEPT, CONTENT_TYPE};
-use http::{HeaderValue, Method, Request, Response};
+use http::{HeaderValue, Method, Request};
 use serde_json::Value;
 
 use super::client_auth::ClientAuth;
 use super::endpoint::{self, Endpoint, EndpointBuilder};
 use super::settings::{Settings, setters};
+#[cfg(feature = "jwt")]
+use super::signed::SignedAnswers;
 use super::upstream::Fault;
 use crate::claims::ClaimSet;
 use crate::clock::UnixTime;
@@ -17,6 +19,8 @@ use crate::credential::Credential;
 use crate::error::{ConfigError, Error, Reason};
 use crate::fetch::Fetch;
 use crate::json::Json;
+#[cfg(feature = "jwt")]
+use crate::jws::Keys;
 use crate::rules::{ClaimRules, MayLack};
 use crate::status::Status;
 use crate::text::quote;
@@ -49,6 +53,8 @@ pub struct IntrospectionVerifier {
     auth: ClientAuth,
     rules: ClaimRules,
     lifetime: VerdictLifetime,
+    #[cfg(feature = "jwt")]
+    signed: Option<SignedAnswers>,
 }
 
 /// Sets up an [`IntrospectionVerifier`].
@@ -58,6 +64,8 @@ pub struct IntrospectionVerifierBuilder {
     auth: ClientAuth,
     rules: ClaimRules,
     settings: Settings,
+    #[cfg(feature = "jwt")]
+    answer_keys: Option<Keys>,
 }
 
 impl IntrospectionVerifier {
@@ -83,14 +91,34 @@ impl IntrospectionVerifier {
                 },
             ),
             settings: Settings::default(),
+            #[cfg(feature = "jwt")]
+            answer_keys: None,
         }
     }
 
     async fn ask(&self, token: &str, moment: &Moment<'_>) -> Result<Verified, Error> {
         let request = || self.request(token, moment.clock().now());
-        let read = |response| read(response, moment);
         let secrets = [token, self.auth.secret()];
+        #[cfg(feature = "jwt")]
+        if let Some(signed) = &self.signed {
+            let read = |response| endpoint::text(response, moment);
+            let answer = self.endpoint.ask(moment, &secrets, request, read).await?;
+            let opened = signed.open(&answer, moment).await;
+            let unusable = |fault| self.endpoint.upstream.unusable(fault);
+            let (text, lease) = opened.map_err(Fault::of_this_call).map_err(unusable)?;
+            let verified = self.judge(read_active(text).map_err(unusable)?, moment)?;
+            return Ok(match lease {
+                Some(lease) => verified.leased(lease),
+                None => verified,
+            });
+        }
+        let read = |response| read_active(endpoint::text(response, moment)?);
         let claims = self.endpoint.ask(moment, &secrets, request, read).await?;
+        self.judge(claims, moment)
+    }
+
+    /// Judges the claims of an active token.
+    fn judge(&self, claims: Option<ClaimSet>, moment: &Moment<'_>) -> Result<Verified, Error> {
         let claims = claims.ok_or_else(|| {
             Error::new(Reason::Inactive, "the issuer says the token is not active")
         })?;
@@ -105,6 +133,15 @@ impl IntrospectionVerifier {
         })
     }
 
+    /// What the answer is to be (RFC 9701 §4).
+    fn media_type(&self) -> &'static str {
+        #[cfg(feature = "jwt")]
+        if self.signed.is_some() {
+            return "application/token-introspection+jwt";
+        }
+        "application/json"
+    }
+
     /// The form of RFC 7662 §2.1. The token stands in the body, never in the URL, where logs would
     /// keep it.
     fn request(&self, token: &str, now: UnixTime) -> Result<Request<Vec<u8>>, ConfigError> {
@@ -112,7 +149,7 @@ impl IntrospectionVerifier {
         *request.method_mut() = Method::POST;
         *request.uri_mut() = self.endpoint.uri.clone();
         let headers = request.headers_mut();
-        headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
+        headers.insert(ACCEPT, HeaderValue::from_static(self.media_type()));
         headers.insert(
             CONTENT_TYPE,
             HeaderValue::from_static("application/x-www-form-urlencoded"),
@@ -163,6 +200,35 @@ impl IntrospectionVerifierBuilder {
         self
     }
 
+    /// Demands answers that the [issuer](Self::issuer), which must be named, signs with one of these keys
+    /// (RFC 9701), for us: `aud` is one of our audiences or our name as a client. Then nobody between us
+    /// and the endpoint can change them. The algorithm is an [asymmetric](crate::Algorithm::ASYMMETRIC)
+    /// one, and the answer at most 5 minutes old. An answer that is not so is a 503. Encrypted ones are not
+    /// supported. Default: answers are JSON, and TLS vouches for them.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # #[cfg(feature = "reqwest")] {
+    /// use portcullis::{ClientAuth, IntrospectionVerifier, RemoteJwks};
+    ///
+    /// let verifier = IntrospectionVerifier::builder(
+    ///     "https://as.example/introspect",
+    ///     ClientAuth::basic("calendar", "s3cret"),
+    ///     "https://api.example.com/",
+    /// )
+    /// .issuer("https://as.example")
+    /// .signed_answers(RemoteJwks::discover("https://as.example").build()?)
+    /// .build()?;
+    /// # }
+    /// # Ok::<(), portcullis::ConfigError>(())
+    /// ```
+    #[cfg(feature = "jwt")]
+    pub fn signed_answers(mut self, keys: impl Into<Keys>) -> IntrospectionVerifierBuilder {
+        self.answer_keys = Some(keys.into());
+        self
+    }
+
     setters!(
         "How long an accepted token is remembered, never past its `exp`. It is how long a revoked \
          token still passes (RFC 7662 §4)."
@@ -179,10 +245,27 @@ impl IntrospectionVerifierBuilder {
     ///
     /// [`ConfigError`] if the endpoint is not https (or http on loopback), an audience is empty,
     /// the leeway is above 5 minutes, the deadline or the number of calls at a time is zero,
-    /// accepted tokens are trusted for more than an hour while the endpoint is down, or there is neither a [`fetch`](Self::fetch) nor the feature `reqwest`.
+    /// accepted tokens are trusted for more than an hour while the endpoint is down, answers are to be
+    /// signed by an issuer that is not named, or there is neither a [`fetch`](Self::fetch) nor the
+    /// feature `reqwest`.
     pub fn build(self) -> Result<IntrospectionVerifier, ConfigError> {
         self.rules.check()?;
         Ok(IntrospectionVerifier {
+            #[cfg(feature = "jwt")]
+            signed: match (self.answer_keys, self.rules.issuer()) {
+                (None, _) => None,
+                (Some(keys), Some(issuer)) => {
+                    let mut audiences = self.rules.audiences.clone();
+                    audiences.push(self.auth.client_id().into());
+                    let leeway = self.rules.leeway;
+                    Some(SignedAnswers::new(keys.0, issuer, audiences, leeway))
+                }
+                (Some(_), None) => {
+                    return Err(ConfigError::new(
+                        "answers are to be signed by nobody in particular, wanted an issuer",
+                    ));
+                }
+            },
             endpoint: self.endpoint.build(&self.settings)?,
             auth: self.auth,
             rules: self.rules,
@@ -212,15 +295,28 @@ impl Verifier for IntrospectionVerifier {
     }
 
     fn status(&self, moment: &Moment<'_>) -> Status {
-        self.endpoint.upstream.status(moment)
+        #[cfg_attr(not(feature = "jwt"), allow(unused_mut))]
+        let mut status = self.endpoint.upstream.status(moment);
+        #[cfg(feature = "jwt")]
+        if let Some(signed) = &self.signed {
+            signed.report(moment, &mut status);
+        }
+        status
+    }
+
+    #[cfg(feature = "jwt")]
+    async fn ready(&self, moment: &Moment<'_>) -> Result<(), Error> {
+        match &self.signed {
+            Some(signed) => signed.ready(moment).await,
+            None => Ok(()),
+        }
     }
 }
 
 /// The claims of an active token; `None` unless the issuer says that it is active with the boolean
 /// `true` and nothing else (RFC 7662 §2.2). That is looked at first, for an inactive answer may hold
 /// whatever it likes besides.
-fn read(response: Response<Vec<u8>>, moment: &Moment<'_>) -> Result<Option<ClaimSet>, Fault> {
-    let text = endpoint::text(response, moment)?;
+fn read_active(text: String) -> Result<Option<ClaimSet>, Fault> {
     let mut active = false;
     endpoint::members(&text, |name, value| {
         active |= name == "active" && value == Json::Bool(true);

@@ -10,41 +10,10 @@ use super::typ::TypRules;
 use super::verifier::JwtVerifier;
 use crate::algorithm::Algorithm;
 use crate::error::ConfigError;
-use crate::jwks::{Prepared, RemoteJwks, StaticJwks};
+use crate::jwks::{Prepared, RemoteJwks};
+use crate::jws::{Keys, Source};
 use crate::rules::{ClaimRules, MayLack};
 use crate::verify::{ErasedVerifier, VerdictLifetime, Verifier};
-
-/// Where a verifier finds its keys: [`StaticJwks`] or [`RemoteJwks`].
-pub struct Keys(pub(super) Source);
-
-pub(super) enum Source {
-    Fixed(StaticJwks),
-    Remote(RemoteJwks),
-    /// With what stands for the secret when two verifiers are compared.
-    Secret(Algorithm, Arc<Prepared>, [u8; 32]),
-}
-
-impl From<StaticJwks> for Keys {
-    fn from(keys: StaticJwks) -> Keys {
-        Keys(Source::Fixed(keys))
-    }
-}
-
-impl From<RemoteJwks> for Keys {
-    fn from(keys: RemoteJwks) -> Keys {
-        Keys(Source::Remote(keys))
-    }
-}
-
-impl fmt::Debug for Keys {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.0 {
-            Source::Fixed(keys) => keys.fmt(f),
-            Source::Remote(keys) => keys.fmt(f),
-            Source::Secret(algorithm, ..) => write!(f, "Secret({algorithm}, [redacted])"),
-        }
-    }
-}
 
 /// Sets up a [`JwtVerifier`].
 #[must_use]

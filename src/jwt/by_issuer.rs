@@ -2,11 +2,11 @@
 
 use std::fmt;
 
-use super::compact::{self, Compact};
 use super::verifier::JwtVerifier;
 use crate::credential::Credential;
 use crate::error::{ConfigError, Error, Reason};
 use crate::json::{self, Json};
+use crate::jws::{Compact, decode_text};
 use crate::rules::other_issuer;
 use crate::status::Status;
 use crate::verified::Verified;
@@ -67,7 +67,7 @@ impl ByIssuer {
     /// The verifier of the issuer that the token names.
     fn choose(&self, token: &str) -> Result<&JwtVerifier, Error> {
         let compact = Compact::split(token)?;
-        let payload = compact::decode_text("payload", compact.payload)?;
+        let payload = decode_text("payload", compact.payload)?;
         let mut named = None;
         json::members(&payload, |name, value| {
             if name == "iss"

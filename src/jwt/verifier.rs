@@ -3,15 +3,14 @@
 use std::fmt;
 use std::time::Duration;
 
-use super::builder::{JwtVerifierBuilder, Source};
-use super::compact::{self, Compact};
-use super::header::Header;
+use super::builder::JwtVerifierBuilder;
 use super::typ::{Typ, TypRules};
 use crate::algorithm::Algorithm;
 use crate::claims::ClaimSet;
+use crate::clock::UnixTime;
 use crate::credential::Credential;
 use crate::error::{Error, Reason};
-use crate::jwks::{KeySet, Miss, Prepared};
+use crate::jws::{Compact, Signed, Source, Unproven, decode_text};
 use crate::lease::Lease;
 use crate::rules::ClaimRules;
 use crate::status::Status;
@@ -55,36 +54,26 @@ impl JwtVerifier {
         &self.rules.issuers
     }
 
-    /// Everything that needs no key: form, header, algorithm, `typ`.
-    fn open<'a>(&self, compact: &Compact<'a>, header: &'a str) -> Result<Opened<'a>, Error> {
-        let header = Header::read(header, &self.algorithms)?;
-        let typ = self.typ.judge(header.typ.as_deref())?;
-        Ok(Opened {
-            signature: compact::decode("signature", compact.signature)?,
-            header,
-            typ,
-        })
+    /// Everything that needs no key.
+    fn open<'a>(&self, compact: Compact<'a>, header: &'a str) -> Result<Opened<'a>, Error> {
+        let signed = Signed::read(compact, header, &self.algorithms)?;
+        let typ = self.typ.judge(signed.header.typ.as_deref())?;
+        Ok(Opened { signed, typ })
     }
 
-    /// Everything that needs the key.
+    /// What is left once the signature is proven.
     fn close(
         &self,
-        compact: &Compact<'_>,
         opened: &Opened<'_>,
-        prepared: &Prepared,
         lease: Option<Lease>,
-        moment: &Moment<'_>,
+        now: UnixTime,
     ) -> Result<Verified, Error> {
-        if !prepared.verifies(compact.signed.as_bytes(), &opened.signature) {
-            return Err(Error::new(Reason::Signature, "signature does not match"));
-        }
-        let payload = compact::decode_text("payload", compact.payload)?;
-        let claims = ClaimSet::parse(payload)
+        let claims = ClaimSet::parse(opened.signed.payload()?)
             .map_err(|error| Error::new(Reason::MalformedClaims, error.to_string()))?;
-        self.rules.judge(&claims, moment.now())?;
+        self.rules.judge(&claims, now)?;
         opened.typ.judge(&claims)?;
         let mut verified = Verified::new(claims).with_leeway(self.rules.leeway);
-        if let Some(typ) = &opened.header.typ {
+        if let Some(typ) = &opened.signed.header.typ {
             verified = verified.with_typ(typ);
         }
         Ok(match lease {
@@ -112,43 +101,6 @@ impl JwtVerifier {
             _ => Ok(()),
         }
     }
-
-    /// Closes with the keys at hand; `None` if a newer set might have the key.
-    fn close_now(
-        &self,
-        compact: &Compact<'_>,
-        opened: &Opened<'_>,
-        moment: &Moment<'_>,
-    ) -> Result<Option<Verified>, Error> {
-        let verdict = match &self.keys {
-            Source::Secret(_, secret, _) => self.close(compact, opened, secret, None, moment),
-            Source::Fixed(keys) => self.with_set(&keys.set, compact, opened, moment)?,
-            Source::Remote(keys) => {
-                let Some(snapshot) = keys.snapshot(moment) else {
-                    return Ok(None);
-                };
-                match self.with_set(&snapshot.set, compact, opened, moment) {
-                    Ok(verdict) => verdict,
-                    Err(Miss::Unknown(_)) => return Ok(None),
-                    Err(final_miss) => return Err(final_miss.into()),
-                }
-            }
-        };
-        verdict.map(Some)
-    }
-
-    fn with_set(
-        &self,
-        set: &KeySet,
-        compact: &Compact<'_>,
-        opened: &Opened<'_>,
-        moment: &Moment<'_>,
-    ) -> Result<Result<Verified, Error>, Miss> {
-        let kid = opened.header.kid.as_deref();
-        let (key, prepared) = set.select(kid, opened.header.algorithm, &self.algorithms)?;
-        let lease = Some(key.lease().clone());
-        Ok(self.close(compact, opened, prepared, lease, moment))
-    }
 }
 
 fn about_another(claim: &str, found: &str, wanted: Option<&str>) -> String {
@@ -161,18 +113,8 @@ fn about_another(claim: &str, found: &str, wanted: Option<&str>) -> String {
 
 /// What was read before a key was needed.
 struct Opened<'a> {
-    header: Header<'a>,
+    signed: Signed<'a>,
     typ: Typ,
-    signature: Vec<u8>,
-}
-
-impl From<Miss> for Error {
-    fn from(miss: Miss) -> Error {
-        match miss {
-            Miss::Unknown(why) | Miss::Ambiguous(why) => Error::new(Reason::UnknownKey, why),
-            Miss::Unfit(why) => Error::new(Reason::Algorithm, why),
-        }
-    }
 }
 
 impl Verifier for JwtVerifier {
@@ -182,38 +124,12 @@ impl Verifier for JwtVerifier {
         moment: &Moment<'_>,
     ) -> Result<Verified, Error> {
         let compact = Compact::split(credential.token())?;
-        let header = compact::decode_text("header", compact.header)?;
-        let opened = self.open(&compact, &header)?;
-        if let Some(verified) = self.close_now(&compact, &opened, moment)? {
-            return Ok(verified);
-        }
-        // Only a key of a remote set is ever waited for.
-        let Source::Remote(keys) = &self.keys else {
-            return Err(Error::new(
-                Reason::UnknownKey,
-                "the key set has no such key",
-            ));
-        };
-        let kid = opened.header.kid.as_deref();
-        let has = |set: &KeySet| {
-            let found = set.select(kid, opened.header.algorithm, &self.algorithms);
-            !matches!(found, Err(Miss::Unknown(_)))
-        };
-        keys.renewed(kid, &has, moment).await?;
-        let moment = Moment::of(moment.clock());
-        let Some(snapshot) = keys.snapshot(&moment) else {
-            return Err(Error::new(
-                Reason::KeysUnavailable,
-                "the issuer's keys are too old",
-            ));
-        };
-        self.with_set(&snapshot.set, &compact, &opened, &moment)
-            .unwrap_or_else(|miss| {
-                if matches!(miss, Miss::Unknown(_)) {
-                    keys.note_absent(&snapshot, kid);
-                }
-                Err(miss.into())
-            })
+        let header = decode_text("header", compact.header)?;
+        let opened = self.open(compact, &header)?;
+        let proof = self.keys.prove(&opened.signed, &self.algorithms, moment);
+        let lease = proof.await?;
+        // The keys may have taken seconds.
+        self.close(&opened, lease, moment.clock().now())
     }
 
     fn verify_now(
@@ -221,13 +137,20 @@ impl Verifier for JwtVerifier {
         credential: &Credential<'_>,
         moment: &Moment<'_>,
     ) -> Option<Result<Verified, Error>> {
-        let read = || -> Result<Option<Verified>, Error> {
+        let read = || -> Result<Verified, Unproven> {
             let compact = Compact::split(credential.token())?;
-            let header = compact::decode_text("header", compact.header)?;
-            let opened = self.open(&compact, &header)?;
-            self.close_now(&compact, &opened, moment)
+            let header = decode_text("header", compact.header)?;
+            let opened = self.open(compact, &header)?;
+            let proof = self
+                .keys
+                .prove_now(&opened.signed, &self.algorithms, moment);
+            Ok(self.close(&opened, proof?, moment.now())?)
         };
-        read().transpose()
+        match read() {
+            Ok(verified) => Some(Ok(verified)),
+            Err(Unproven::Refused(error)) => Some(Err(error)),
+            Err(Unproven::Wait) => None,
+        }
     }
 
     fn sees_revocation(&self) -> bool {
@@ -268,18 +191,12 @@ impl Verifier for JwtVerifier {
     fn status(&self, moment: &Moment<'_>) -> Status {
         let confirmed_by = self.confirmed_by.as_ref();
         let mut status = confirmed_by.map_or_else(Status::default, |by| by.status(moment));
-        if let Source::Remote(keys) = &self.keys {
-            status.keys.push(keys.status(moment.now()));
-        }
+        self.keys.report(moment, &mut status);
         status
     }
 
     async fn ready(&self, moment: &Moment<'_>) -> Result<(), Error> {
-        if let Source::Remote(keys) = &self.keys
-            && keys.snapshot(moment).is_none()
-        {
-            keys.renewed(None, &|_| true, moment).await?;
-        }
+        self.keys.ready(moment).await?;
         match &self.confirmed_by {
             Some(confirmed_by) => confirmed_by.ready(moment).await,
             None => Ok(()),

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use http::header::CACHE_CONTROL;
+use http::header::{ACCEPT, CACHE_CONTROL, CONTENT_TYPE};
 use http::{HeaderValue, Method, Request, Response};
 use serde_json::json;
 
@@ -38,7 +38,7 @@ pub(super) fn client_request(
     )?;
     let mut response = match endpoint {
         Endpoint::Token => token(server, &client, &form)?,
-        Endpoint::Introspection => introspect(server, &form)?,
+        Endpoint::Introspection => introspect(server, &client, request, &form)?,
         _ => revoke(server, &client, &form)?,
     };
     let no_store = HeaderValue::from_static("no-store");
@@ -110,12 +110,36 @@ fn token(
 }
 
 fn introspect(
-    server: &Shared,
+    server: &Arc<Shared>,
+    client: &str,
+    request: &Request<Vec<u8>>,
     form: &BTreeMap<String, String>,
 ) -> Result<Response<Vec<u8>>, Refusal> {
-    let token = shown_token(form)?;
-    Ok(json_answer(200, server.introspected(token)))
+    let answer = server.introspected(shown_token(form)?);
+    // RFC 9701 §4: who asks for a signed answer says so.
+    if request
+        .headers()
+        .get(ACCEPT)
+        .is_none_or(|accept| accept != SIGNED_ANSWER)
+    {
+        return Ok(json_answer(200, answer));
+    }
+    let claims = json!({
+        "iss": server.site.issuer,
+        "aud": client,
+        "iat": server.clock.now().as_secs(),
+        "token_introspection": answer,
+    });
+    let signed = TokenBuilder::new(Arc::clone(server)).typ("token-introspection+jwt");
+    let signed = signed.raw_payload(claims.to_string()).mint();
+    let mut response = Response::new(signed.into_bytes());
+    let content_type = HeaderValue::from_static(SIGNED_ANSWER);
+    response.headers_mut().insert(CONTENT_TYPE, content_type);
+    Ok(response)
 }
+
+/// The media type of an introspection answer that is signed (RFC 9701 §5).
+const SIGNED_ANSWER: &str = "application/token-introspection+jwt";
 
 fn revoke(
     server: &Shared,
