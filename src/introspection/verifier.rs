@@ -31,8 +31,8 @@ use crate::verify::{Moment, VerdictLifetime, Verifier};
 ///
 /// # When the endpoint fails
 ///
-/// - A request waits [5 seconds](IntrospectionVerifierBuilder::deadline) at most, all in all. Of all
-///   requests that show the same token one asks, and the others wait for its answer.
+/// - A request waits [5 seconds](IntrospectionVerifierBuilder::deadline) at most, all in all. With the
+///   feature `cache`, one of all that show the same token asks, and the others wait for its answer.
 /// - At most [64 calls](IntrospectionVerifierBuilder::max_concurrent) are under way, and
 ///   [1,000 requests](IntrospectionVerifierBuilder::max_waiting) wait for their turn.
 /// - A call whose connection breaks is made once more. One that was answered or timed out is not.
