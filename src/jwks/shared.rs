@@ -159,8 +159,9 @@ impl Shared {
         (moment.now() < snapshot.trusted_until).then_some(snapshot)
     }
 
-    /// Waits for a newer set than the one that lacks `kid`: until a round of the engine is over
-    /// that was running or began after this call, but no longer than a caller may wait.
+    /// Waits for a set that has `kid`, or for one that was asked for after this call and so says for
+    /// certain that there is no such key; but no longer than a caller may wait. Whether a set `has` it
+    /// the caller knows.
     ///
     /// # Errors
     ///
@@ -169,6 +170,7 @@ impl Shared {
     pub(super) async fn renewed(
         &self,
         kid: Option<&str>,
+        has: &(dyn Fn(&KeySet) -> bool + Sync),
         moment: &Moment<'_>,
     ) -> Result<(), Error> {
         if !self.start_engine(moment) {
@@ -211,30 +213,38 @@ impl Shared {
             .with_retry_after(wait));
         };
         let done = async {
-            // An error means that the engine is gone; the timeout speaks for it.
-            if rounds
-                .wait_for(|round| round.finished > before.finished)
-                .await
-                .is_err()
-            {
-                std::future::pending::<()>().await;
+            let mut seen = before.finished;
+            loop {
+                let next = rounds.wait_for(|round| round.finished > seen).await;
+                let Ok(after) = next.map(|round| round.clone()) else {
+                    // The engine is gone; the timeout speaks for it.
+                    return std::future::pending().await;
+                };
+                if after.fault.is_some() {
+                    return Err(after.unavailable(moment.clock().now()));
+                }
+                // A round that was on its way when this request came may be older than its key: what
+                // such a set lacks is asked for once more.
+                let snapshot = self.state.snapshot.load_full();
+                if after.began >= moment.now() || snapshot.is_some_and(|new| has(&new.set)) {
+                    return Ok(());
+                }
+                if after.next > moment.now() + wait {
+                    return Err(after.unavailable(moment.clock().now()));
+                }
+                seen = after.finished;
+                self.bell.send_modify(|rung| *rung = rung.wrapping_add(1));
             }
         };
-        let timely = either(done, moment.clock().sleep(wait)).await.is_some();
-        let after = self.state.round.borrow().clone();
-        let now = moment.clock().now();
-        match (timely, &after.fault) {
-            (true, None) => Ok(()),
-            (true, Some(_)) => Err(after.unavailable(now)),
-            (false, _) => Err(Error::new(
+        let timely = either(done, moment.clock().sleep(wait)).await;
+        timely.unwrap_or_else(|| {
+            let wait = wait.as_millis();
+            Err(Error::new(
                 Reason::KeysUnavailable,
-                format!(
-                    "the issuer's keys did not come within {} ms",
-                    wait.as_millis()
-                ),
+                format!("the issuer's keys did not come within {wait} ms"),
             )
-            .with_retry_after(self.pace.interval)),
-        }
+            .with_retry_after(self.pace.interval))
+        })
     }
 
     /// Notes that `set` lacks `kid`, so that it is refused at once until the issuer may be

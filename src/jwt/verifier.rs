@@ -178,7 +178,11 @@ impl Verifier for JwtVerifier {
             ));
         };
         let kid = opened.header.kid.as_deref();
-        keys.renewed(kid, moment).await?;
+        let has = |set: &KeySet| {
+            let found = set.select(kid, opened.header.algorithm, &self.algorithms);
+            !matches!(found, Err(Miss::Unknown(_)))
+        };
+        keys.renewed(kid, &has, moment).await?;
         let moment = Moment::of(moment.clock());
         let Some(snapshot) = keys.snapshot(&moment) else {
             return Err(Error::new(
@@ -234,7 +238,7 @@ impl Verifier for JwtVerifier {
     async fn ready(&self, moment: &Moment<'_>) -> Result<(), Error> {
         match &self.keys {
             Source::Remote(keys) if keys.snapshot(moment).is_none() => {
-                keys.renewed(None, moment).await
+                keys.renewed(None, &|_| true, moment).await
             }
             _ => Ok(()),
         }
