@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use http::{Request, Response, Uri};
 
-use crate::clock::{BoxFuture, Clock};
+use crate::clock::BoxFuture;
 use crate::error::ConfigError;
 use crate::text;
 
@@ -144,7 +144,7 @@ impl Fetcher {
     pub(crate) async fn send(
         &self,
         request: Request<Vec<u8>>,
-        clock: &Arc<dyn Clock>,
+        clock: &Arc<dyn crate::clock::Clock>,
     ) -> Result<Response<Vec<u8>>, FetchError> {
         let timeout = clock.sleep(self.deadline);
         let response = either(self.fetch(request), timeout).await;

@@ -1,6 +1,5 @@
 //! Connections to an introspection endpoint, on real sockets: they are used again, and one that breaks
 //! costs no request. The endpoint writes its bytes by hand, so that it can break off anywhere.
-#![cfg(feature = "reqwest")]
 // A test says what must be there by taking it.
 #![allow(clippy::unwrap_used)]
 

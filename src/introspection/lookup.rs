@@ -162,6 +162,11 @@ impl<F: for<'a> LookupFn<'a>> Lookup for Function<F> {
 ///
 /// Of the claims the store gives, `exp`, `nbf`, `iat`, `sub` and `cnf` are judged if they are
 /// there, and `iss` and `aud` if the builder names them.
+///
+/// When the store fails, it is treated as
+/// [an introspection endpoint](crate::IntrospectionVerifier#when-the-endpoint-fails) is, but nothing is
+/// looked up twice: it knows better when that helps. A failure is an [`Unavailable`] that is not
+/// [about this token alone](Unavailable::for_this_token), or no answer within the deadline.
 pub struct LookupVerifier {
     lookup: Box<dyn ErasedLookup>,
     upstream: Upstream,

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use super::breaker::{Breaker, LONGEST_PAUSE, Pass, TurnedAway};
+use super::breaker::{Breaker, Pass, TurnedAway};
 use super::settings::Settings;
 use super::turns::{NoTurn, Turns};
 use crate::clock::{BoxFuture, Clock};
@@ -55,8 +55,8 @@ enum Blame {
     /// Nothing bad: there was an answer.
     Nobody,
     Failed,
-    /// Failed, and wants to be left alone for the time of `retry_after`.
-    Paused,
+    /// Failed, and wants to be left alone for so long.
+    Paused(Duration),
     /// Failed, because the connection broke.
     Broken,
 }
@@ -79,12 +79,9 @@ impl Fault {
         Fault::new(why, Blame::Failed)
     }
 
-    /// As [`failure`](Self::failure), and there are to be no calls for a while.
+    /// As [`failure`](Self::failure), and there are to be no calls for so long, if that was said.
     pub(super) fn pause(why: impl fmt::Display, pause: Option<Duration>) -> Fault {
-        Fault {
-            retry_after: pause.map(|pause| pause.min(LONGEST_PAUSE)),
-            ..Fault::new(why, Blame::Paused)
-        }
+        Fault::new(why, pause.map_or(Blame::Failed, Blame::Paused))
     }
 
     pub(super) fn with_retry_after(self, wait: Duration) -> Fault {
@@ -140,11 +137,11 @@ impl Upstream {
     where
         A: Future<Output = Result<T, Fault>>,
     {
-        let timeout = clock.sleep(self.deadline);
-        // Whoever would be turned away needs no place in line.
+        // Whoever would be turned away must not wait in line for it.
         if let Some(away) = self.breaker.turned_away(clock.now()) {
             return Err(self.turn_away(&away));
         }
+        let timeout = clock.sleep(self.deadline);
         // Half of the time is kept for the call. Under a lasting crush everybody's turn would
         // otherwise come just before the deadline, and every call would be in vain.
         let turn = self.turns.take(|| clock.sleep(self.deadline / 2)).await;
@@ -205,19 +202,16 @@ impl Upstream {
                 false
             }
             Blame::Failed | Blame::Broken => pass.failed(now, None, why.clone()),
-            Blame::Paused => pass.failed(now, fault.retry_after, why.clone()),
+            Blame::Paused(pause) => pass.failed(now, Some(pause), why.clone()),
         };
-        let closed_for = self.breaker.turned_away(now).map(|away| away.wait);
+        let left_alone = self.breaker.turned_away(now).map(|away| away.wait);
         if opened {
-            let millis = closed_for.unwrap_or_default().as_millis();
+            let millis = left_alone.unwrap_or_default().as_millis();
             let name = &self.words.name;
             tracing::warn!("the {name} is left alone for {millis} ms: {why}");
         }
-        let retry_after = fault.retry_after.unwrap_or(RETRY_AFTER);
-        Error::unavailable(
-            retry_after.max(closed_for.unwrap_or_default()),
-            format!("{}: {why}", self.words.failed),
-        )
+        let retry_after = fault.retry_after.max(left_alone).unwrap_or(RETRY_AFTER);
+        Error::unavailable(retry_after, format!("{}: {why}", self.words.failed))
     }
 
     /// What the request of an answer is told that came, and cannot be used.

@@ -21,6 +21,10 @@ use crate::verify::{Moment, VerdictLifetime, Verifier};
 
 /// Proves opaque tokens at a UserInfo endpoint; made by
 /// [`danger::userinfo`](crate::danger::userinfo), which says what that does not prove.
+///
+/// When the endpoint fails, it is treated as
+/// [an introspection endpoint](crate::IntrospectionVerifier#when-the-endpoint-fails) is. Its 401 and 403
+/// are about the token: 401.
 pub struct UserinfoVerifier {
     endpoint: Endpoint,
     rules: ClaimRules,

@@ -33,6 +33,23 @@ use crate::verify::{Moment, VerdictLifetime, Verifier};
 /// `nbf`, `iat`, `iss` and `token_type` are checked here. Whatever goes wrong between us and the
 /// endpoint is a 503, never a 401.
 ///
+/// # When the endpoint fails
+///
+/// - A request waits [5 seconds](IntrospectionVerifierBuilder::deadline) at most, all in all. With the
+///   feature `cache`, one of all that show the same token asks, and the others wait for its answer.
+/// - At most [64 calls](IntrospectionVerifierBuilder::max_concurrent) are under way, and
+///   [1,000 requests](IntrospectionVerifierBuilder::max_waiting) wait for their turn.
+/// - A call whose connection breaks is made once more. One that was answered or timed out is not.
+/// - After 5 failures in a row the endpoint is left alone for about 1 second. Then a single call is
+///   let through; each time that fails, the pause is doubled, up to 30 seconds. A `Retry-After` of a
+///   429 or 503 is kept, up to 30 seconds, even if it is the first. Meanwhile remembered tokens pass,
+///   and requests with others are answered 503 at once, with a `Retry-After` that is true.
+/// - A failure is no connection, a broken one, a timeout, an answer that is too large or no JSON
+///   object, and a status of 429 or 500 and above. Every other answer shows that the endpoint is
+///   there, also if it is of no use: whoever has a token that provokes a 400 must not be able to keep
+///   all others from being asked about.
+/// - [`ResourceServer::status`](crate::ResourceServer::status) tells how it is.
+///
 /// # Examples
 ///
 /// ```

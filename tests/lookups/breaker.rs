@@ -18,7 +18,12 @@ async fn five_failures_in_a_row_open_it_and_requests_are_told_honestly() {
     world.upstream.does(DOWN);
     for n in 0..5 {
         assert!(world.status().available, "after {n} failures");
-        let (sentence, _) = outage(world.show(&format!("token-{n}")).await);
+        let (sentence, wait) = outage(world.show(&format!("token-{n}")).await);
+        assert!(if n < 4 {
+            wait == secs(5)
+        } else {
+            wait <= secs(1)
+        });
         assert_eq!(
             sentence,
             "the introspection endpoint cannot be asked: status is 500, wanted 200"
@@ -96,6 +101,21 @@ async fn each_probe_that_fails_doubles_the_pause_up_to_thirty_seconds() {
         calls += 1;
         assert_eq!(world.upstream.calls(), calls);
     }
+}
+
+#[tokio::test]
+async fn nobody_waits_in_line_behind_the_probe() {
+    let world = World::with(|builder| builder.max_concurrent(1));
+    world.upstream.does(DOWN);
+    world.exhaust().await;
+    world.upstream.does(Does::Held);
+    world.pause_is_over().await;
+    let probe = world.start("probe");
+    settle().await;
+    let (_, wait) = outage(world.show("another").await);
+    assert_eq!(wait, secs(1));
+    world.upstream.release(1);
+    probe.await.unwrap().unwrap();
 }
 
 /// Nobody waits in line for an endpoint that has failed meanwhile.
