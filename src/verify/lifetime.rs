@@ -91,7 +91,7 @@ impl VerdictLifetime {
         self.accepted
     }
 
-    #[cfg_attr(not(any(feature = "cache", feature = "jwt")), allow(dead_code))]
+    #[cfg_attr(not(feature = "cache"), allow(dead_code))]
     pub(crate) const fn of_refused(self) -> Duration {
         self.refused
     }
