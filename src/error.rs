@@ -245,7 +245,7 @@ impl Error {
     }
 
     /// The sentence may quote claims, and whoever wrote those may have put a secret there.
-    #[cfg_attr(not(feature = "introspection"), allow(dead_code))]
+    #[cfg_attr(not(any(feature = "introspection", feature = "jwt")), allow(dead_code))]
     pub(crate) fn withholding<'a>(mut self, secrets: impl IntoIterator<Item = &'a str>) -> Error {
         let Cow::Owned(sentence) = self.0.sentence.clone() else {
             return self; // Words of our own.

@@ -32,13 +32,13 @@ pub(crate) fn quote_list<'a>(texts: impl IntoIterator<Item = &'a str>) -> String
 }
 
 /// How many characters in a row give a secret away.
-#[cfg_attr(not(feature = "introspection"), allow(dead_code))]
+#[cfg_attr(not(any(feature = "introspection", feature = "jwt")), allow(dead_code))]
 const PIECE: usize = 8;
 
 /// Keeps a sentence that somebody else wrote from repeating a secret: if it shares eight
 /// characters in a row with one, nothing of it is told. Quoting and escaping do not get around
 /// that, as replacing the secret would let them.
-#[cfg_attr(not(feature = "introspection"), allow(dead_code))]
+#[cfg_attr(not(any(feature = "introspection", feature = "jwt")), allow(dead_code))]
 pub(crate) fn withhold<'a>(sentence: String, secrets: impl IntoIterator<Item = &'a str>) -> String {
     let told = sentence.as_bytes();
     let shares = |secret: &str| {

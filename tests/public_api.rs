@@ -429,6 +429,9 @@ mod bounds {
         handle::<ResourceGuard>();
         handle::<ResourceGuardLayer>();
         handle::<Guarded<axum::Router, ResourceGuardLayer>>();
+        handle::<FreshGuard>();
+        handle::<FreshLayer>();
+        handle::<Guarded<axum::Router, FreshLayer>>();
         handle::<AccessToken>();
         handle::<ClaimSet>();
         handle::<LookupAnswer>();
@@ -482,6 +485,7 @@ mod bounds {
         value::<Reason>();
         value::<Principal<'static>>();
         value::<VerdictLifetime>();
+        value::<Freshness>();
         value::<Endpoint>();
         value::<Place>();
         value::<Trouble>();
@@ -525,6 +529,11 @@ mod bounds {
         let (mut parts, body) = Request::new(Body::empty()).into_parts();
         sends(server.authenticate(&mut parts));
         sends(server.ready());
+        let static_tokens = issuer.resource_server().verifier(StaticTokens::new());
+        let static_tokens = static_tokens.build().unwrap();
+        let fresh = static_tokens.fresh(Freshness::within(std::time::Duration::ZERO));
+        let fresh = fresh.unwrap();
+        sends(fresh.confirm(&mut parts));
 
         let app = axum::Router::<()>::new();
         let mut service = server.layer().layer(app.clone());
@@ -534,7 +543,9 @@ mod bounds {
         let guard = ResourceGuard::anywhere()
             .claim_is("/tenant", "acme")
             .build();
-        let mut service = guard.unwrap().layer().layer(app);
+        let mut service = guard.unwrap().layer().layer(app.clone());
+        sends(service.call(Request::new(Body::empty())));
+        let mut service = fresh.layer().layer(app);
         sends(service.call(Request::new(Body::empty())));
     }
 
@@ -549,11 +560,21 @@ mod bounds {
         {
             sends(service.call(request));
         }
+        fn guard<S, B>(service: &mut Guarded<S, FreshLayer>, request: Request<B>)
+        where
+            S: Service<Request<B>, Response = http::Response<Body>> + Clone + Send,
+            S::Future: Send,
+            B: Send,
+        {
+            sends(service.call(request));
+        }
         fn verifies<V: Verifier>(verifier: &V, credential: &Credential<'_>, moment: &Moment<'_>) {
             sends(verifier.verify(credential, moment));
+            sends(verifier.confirm(credential, moment));
             sends(verifier.ready(moment));
         }
         let _ = gate::<axum::Router, Body>;
+        let _ = guard::<axum::Router, Body>;
         let _ = verifies::<JwtVerifier>;
         let _ = verifies::<IntrospectionVerifier>;
         let _ = verifies::<LookupVerifier>;

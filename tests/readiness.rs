@@ -7,6 +7,7 @@ use std::future::{Ready, ready};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Poll, Waker};
+use std::time::Duration;
 
 use axum::body::Body;
 use http::{Request, Response};
@@ -58,18 +59,17 @@ impl Service<Request<Body>> for Strict {
     }
 }
 
-/// A store that answers once it is told to.
-struct Slow(watch::Receiver<bool>);
+/// A store that answers once it is told to, and of some tokens says no once it is told to.
+struct Slow(watch::Receiver<bool>, watch::Receiver<bool>);
 
 impl Lookup for Slow {
     async fn look_up(&self, token: &str) -> Result<Option<ClaimSet>, Unavailable> {
         self.0.clone().wait_for(|open| *open).await?;
-        if token.contains("bad") {
+        let bad = token.contains("bad");
+        if bad && (!token.starts_with("turns") || *self.1.borrow()) {
             return Ok(None);
         }
-        Ok(Some(ClaimSet::parse(
-            r#"{"sub":"robot","scope":"read:events"}"#,
-        )?))
+        Ok(Some(ClaimSet::parse(r#"{"scope":"read:events"}"#)?))
     }
 }
 
@@ -78,6 +78,7 @@ struct Scene {
     issuer: AuthorizationServer,
     server: ResourceServer,
     store: watch::Sender<bool>,
+    turns_bad: watch::Sender<bool>,
     calls: Arc<AtomicUsize>,
 }
 
@@ -87,10 +88,16 @@ impl Scene {
         let clock = ManualClock::at(UnixTime::from_secs(1_795_262_400));
         let issuer = AuthorizationServer::builder().clock(clock).build();
         let (store, answers) = watch::channel(false);
+        let (turns_bad, turned) = watch::channel(false);
+        let lookup = LookupVerifier::builder(Slow(answers, turned))
+            .build()
+            .unwrap();
+        let lookup = Arc::new(lookup);
+        let jwt = issuer.jwt_verifier(AUDIENCE).confirmed_by(lookup.clone());
         let server = issuer
             .resource_server()
-            .route(When::jwt(), issuer.jwt_verifier(AUDIENCE).build().unwrap())
-            .verifier(LookupVerifier::builder(Slow(answers)).build().unwrap())
+            .route(When::jwt(), jwt.build().unwrap())
+            .verifier(lookup)
             .build()
             .unwrap();
         server.ready().await.unwrap();
@@ -98,8 +105,22 @@ impl Scene {
             issuer,
             server,
             store,
+            turns_bad,
             calls: Arc::default(),
         }
+    }
+
+    /// Of zero, it asks on each request.
+    fn fresh(&self, within: Duration) -> FreshLayer {
+        let fresh = self.server.fresh(Freshness::within(within));
+        fresh.unwrap().layer()
+    }
+
+    /// A request that the gate has let in, for layers inside of it.
+    async fn let_in(&self, token: &str) -> Request<Body> {
+        let (mut parts, body) = request(Some(token)).into_parts();
+        self.server.authenticate(&mut parts).await.unwrap();
+        Request::from_parts(parts, body)
     }
 
     fn strict(&self) -> Strict {
@@ -198,8 +219,10 @@ async fn nobody_is_called_unready_behind_all_layers() {
     let scene = Scene::new().await;
     let service = ServiceBuilder::new()
         .layer(scene.server.layer())
+        .layer(scene.fresh(Duration::ZERO))
         .layer(RequireScopeLayer::<Read>::new())
         .layer(guard("read:events").layer())
+        .layer(scene.fresh(Duration::from_secs(5)))
         .layer(scene.server.optional_layer())
         .service(scene.strict());
     all_orders(&scene, service).await;
@@ -351,6 +374,73 @@ async fn a_client_that_hangs_up_gives_the_permit_back() {
     assert!(is_waiting(&mut next).await);
     scene.store.send_replace(true);
     assert_eq!(next.await.unwrap().status(), 200);
+    assert_eq!(scene.calls(), 1);
+}
+
+/// A layer inside of the gate that asks keeps the same rules.
+#[tokio::test]
+async fn a_guard_that_asks_uses_the_permit_or_gives_it_back() {
+    let scene = Scene::new().await;
+    let good = scene.issuer.token().mint();
+    let opaque = "opaque".to_owned();
+    scene.store.send_replace(true);
+    scene.let_in(&opaque).await;
+    let on_each_request = scene.fresh(Duration::ZERO);
+    let mut guard = on_each_request.layer(ConcurrencyLimit::new(scene.strict(), 1));
+    for (number, token) in [good, opaque].iter().enumerate() {
+        // It waits along with its request.
+        let request = scene.let_in(token).await;
+        scene.store.send_replace(false);
+        assert!(is_ready(&mut guard));
+        let mut waiting = guard.call(request);
+        assert!(is_waiting(&mut waiting).await);
+        assert!(!is_ready(&mut guard), "the permit is on its way");
+        scene.store.send_replace(true);
+        assert_eq!(waiting.await.unwrap().status(), 200);
+        assert_eq!(scene.calls(), number + 1);
+        guard = guard.clone();
+
+        // A client hangs up.
+        let request = scene.let_in(token).await;
+        scene.store.send_replace(false);
+        assert!(is_ready(&mut guard));
+        let mut waiting = guard.call(request);
+        assert!(is_waiting(&mut waiting).await);
+        drop(waiting);
+        assert!(is_ready(&mut guard), "the permit is back");
+        scene.store.send_replace(true);
+        guard = guard.clone();
+    }
+}
+
+#[tokio::test]
+async fn a_guard_that_refuses_gives_the_permit_back() {
+    let scene = Scene::new().await;
+    scene.store.send_replace(true);
+    let known = scene.fresh(Duration::from_secs(5));
+    let mut guard = known.layer(ConcurrencyLimit::new(scene.strict(), 1));
+    let mut other = guard.clone();
+    // Passes at once: it was asked about when it was let in.
+    assert!(is_ready(&mut guard));
+    let passing = guard.call(scene.let_in("opaque").await);
+    assert!(!is_ready(&mut other), "the permit belongs to the call");
+    assert_eq!(passing.await.unwrap().status(), 200);
+    // Who has asked in vain stands in the queue.
+    other = other.clone();
+    // Refused at once, with no gate outside; and after asking.
+    assert!(is_ready(&mut guard));
+    assert_eq!(guard.call(request(None)).await.unwrap().status(), 500);
+    assert!(is_ready(&mut other), "a refusal holds no permit");
+    other = other.clone();
+    let mut guard = scene
+        .fresh(Duration::ZERO)
+        .layer(ConcurrencyLimit::new(scene.strict(), 1));
+    let mut other_guard = guard.clone();
+    let bad = scene.let_in("turns-bad").await;
+    scene.turns_bad.send_replace(true);
+    assert!(is_ready(&mut guard));
+    assert_eq!(guard.call(bad).await.unwrap().status(), 401);
+    assert!(is_ready(&mut other_guard) && is_ready(&mut other));
     assert_eq!(scene.calls(), 1);
 }
 

@@ -765,6 +765,45 @@ async fn layers_services_and_futures_print_no_token() {
         let _ = futures_poll(&mut future).await;
         page.debug(&future);
     }
+
+    // A guard that asks about tokens, in each state of its futures.
+    let auth = ClientAuth::basic("gate", CLIENT_SECRET);
+    let endpoint = scene.issuer.introspection_endpoint();
+    let introspection = IntrospectionVerifier::builder(&endpoint, auth, AUDIENCE);
+    let introspection = introspection.fetch(scene.issuer.fetcher()).build().unwrap();
+    let jwt = scene
+        .issuer
+        .jwt_verifier(AUDIENCE)
+        .confirmed_by(introspection);
+    page.debug(&jwt);
+    let jwt = jwt.build().unwrap();
+    page.debug(&jwt);
+    let server = scene
+        .issuer
+        .resource_server()
+        .verifier(jwt)
+        .build()
+        .unwrap();
+    let freshness = Freshness::within(std::time::Duration::ZERO);
+    page.debug(&freshness);
+    let fresh = server.fresh(freshness).unwrap();
+    page.debug(&fresh);
+    page.debug(&fresh.layer());
+    let mut service = fresh.layer().layer(inner.clone());
+    page.debug(&service);
+    for revoked in [false, true] {
+        let mut parts = requests(&tokens[0]).remove(0);
+        server.authenticate(&mut parts).await.unwrap();
+        if revoked {
+            assert!(scene.issuer.revoke(&tokens[0]));
+        }
+        let mut future = service.call(Request::from_parts(parts, Body::empty()));
+        page.debug(&future);
+        let _ = futures_poll(&mut future).await;
+        page.debug(&future);
+        let status = read(&mut page, future.await.unwrap()).await;
+        assert_eq!(status, if revoked { 401 } else { 404 });
+    }
     scene.hush("a layer, a service or a future", &page);
 }
 
