@@ -223,18 +223,14 @@
 //!
 //! # Operation
 //!
-//! - **Start.** Building a gate fetches nothing and cannot fail for a network. The first request,
-//!   or [`ResourceServer::ready`], brings the keys.
-//! - **Keys** live ten minutes and are refreshed in the background before that; a request whose key
-//!   is known never waits. A token with an unknown `kid` causes one fetch for all such tokens, at
-//!   most every 5 seconds, and waits at most 2 seconds. Then it is a 401 if the new set lacks the
-//!   key, and a 503 if no new set could be had yet.
-//! - **Outage.** Known keys serve for an hour past their lifetime, then the answer is 503. An
+//! - **Keys.** A request whose key is known never waits. A token with an unknown `kid` causes one fetch
+//!   for all such tokens, at most every 5 seconds, and waits at most 2 seconds.
+//! - **Outage.** Known keys serve for an hour past their lifetime; what cannot be proven is a 503. An
 //!   outage is never a 401: every client would throw its session away.
-//! - **Withdrawal.** A key missing from a newly fetched set ends its tokens at once, remembered
-//!   ones included.
-//! - **Revocation** of an opaque token is seen within 30 seconds, or at once after
-//!   [`ResourceServer::forget`]; of any token at once if a [`Check`] knows of it.
+//! - **Revocation.** A withdrawn key ends its tokens with the set that lacks it, remembered ones
+//!   included. Of an opaque token it is seen within 30 seconds; a route may
+//!   [demand](ResourceServer::fresh) that it knows sooner, of JWTs, too.
+//! - The module [`operation`] has all numbers, what to watch, and the test that proves each.
 //! - **Order of layers.** tower-http's `CorsLayer` outside, then [`ResourceServer::layer`], then
 //!   [`RequireScopeLayer`] and [`ResourceGuardLayer`], then the handler. With `Router::layer` the
 //!   layer added last is the outermost. Where gates are nested, the one nearest to the handler decides and words.
@@ -284,6 +280,7 @@ mod jwt;
 mod kind;
 mod lease;
 mod middleware;
+pub mod operation;
 mod percent;
 mod principal;
 #[cfg(feature = "profiles")]

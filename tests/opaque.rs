@@ -166,6 +166,22 @@ async fn a_verdict_ends_with_the_token_and_can_be_forgotten() {
 }
 
 #[tokio::test]
+async fn an_accepted_token_is_remembered_for_thirty_seconds() {
+    let gate = Gate::basic().await;
+    for (lifetime, remembered) in [(600, 30_000), (10, 10_000)] {
+        let token = gate.issuer.opaque().expires_in(lifetime).mint();
+        gate.show(&token).await.unwrap();
+        let asked = gate.asked();
+        gate.clock.advance(Duration::from_millis(remembered - 1));
+        gate.show(&token).await.unwrap();
+        assert_eq!(gate.asked(), asked, "it is remembered");
+        gate.clock.advance(Duration::from_millis(1));
+        let _ = gate.show(&token).await;
+        assert_eq!(gate.asked(), asked + 1, "and asked about again");
+    }
+}
+
+#[tokio::test]
 async fn refusals_are_remembered_briefly() {
     let gate = Gate::basic().await;
     for _ in 0..5 {

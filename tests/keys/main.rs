@@ -123,6 +123,44 @@ async fn a_made_up_kid_is_refused_at_once_until_the_issuer_may_be_asked_again() 
 }
 
 #[tokio::test]
+async fn no_more_than_a_thousand_requests_wait_for_keys() {
+    let gate = Gate::new();
+    gate.issuer.trouble(Endpoint::Jwks, Trouble::Hang);
+    let made_up = |n: usize| {
+        gate.issuer
+            .token()
+            .header("kid", format!("made-up-{n}"))
+            .mint()
+    };
+    let waiting: Vec<_> = (0..1_024)
+        .map(|n| {
+            let (server, token) = (gate.server.clone(), made_up(n));
+            tokio::spawn(async move { show(&server, &token).await })
+        })
+        .collect();
+    settle().await;
+    assert!(waiting.iter().all(|request| !request.is_finished()));
+    let error = gate.show(&made_up(1_024)).await.unwrap_err();
+    assert_eq!(error.reason(), Reason::KeysUnavailable);
+    assert_eq!(
+        error.to_string(),
+        "1024 requests wait for the issuer's keys already"
+    );
+    assert_eq!(error.retry_after(), Some(Duration::from_secs(2)));
+    // A client that leaves makes room.
+    waiting[0].abort();
+    settle().await;
+    gate.clock.advance(Duration::from_secs(2));
+    for request in waiting.into_iter().skip(1) {
+        let error = request.await.unwrap().unwrap_err();
+        assert_eq!(error.reason(), Reason::KeysUnavailable);
+    }
+    gate.issuer.calm(Endpoint::Jwks);
+    gate.pass(Duration::from_secs(5)).await;
+    gate.show(&gate.token()).await.unwrap();
+}
+
+#[tokio::test]
 async fn a_flood_of_unknown_kids_does_not_starve_a_real_rotation() {
     let gate = Gate::new();
     gate.show(&gate.token()).await.unwrap();
