@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use tokio::time::{sleep, sleep_until};
 
-use super::client::{Answer, Client};
+use super::client::{Answer, Client, join_all};
 use super::load::{CLIENTS, Load, Outcome};
 use super::table::Row;
 use super::world::{INTERVAL, LIFETIME, Needs, Sort, World};
@@ -253,26 +253,4 @@ async fn until_judged(client: &mut Client, token: &str, most: Duration) -> Resul
         }
         sleep(Duration::from_millis(100)).await;
     }
-}
-
-/// All of them at once.
-pub(crate) async fn join_all<F: Future + Unpin>(
-    futures: impl IntoIterator<Item = F>,
-) -> Vec<F::Output> {
-    let mut waiting: Vec<Result<F::Output, F>> = futures.into_iter().map(Err).collect();
-    std::future::poll_fn(|cx| {
-        for one in &mut waiting {
-            if let Err(future) = one
-                && let std::task::Poll::Ready(done) = std::pin::Pin::new(future).poll(cx)
-            {
-                *one = Ok(done);
-            }
-        }
-        match waiting.iter().all(Result::is_ok) {
-            true => std::task::Poll::Ready(()),
-            false => std::task::Poll::Pending,
-        }
-    })
-    .await;
-    waiting.into_iter().filter_map(Result::ok).collect()
 }
