@@ -14,6 +14,7 @@
     feature = "jwt",
     feature = "reqwest"
 ))]
+#![allow(clippy::print_stdout)] // What there was to see is for readers.
 
 mod chance;
 #[path = "../client/mod.rs"]

@@ -81,7 +81,7 @@ pub(crate) struct World {
 
 enum Issuing {
     Embedded(AuthorizationServer),
-    Program(Issuer),
+    Program(Box<Issuer>),
 }
 
 /// Somebody who vouches for tokens of their own.
@@ -98,7 +98,7 @@ impl World {
             Sort::Signal(_) => {
                 let issuer = Issuer::start().await;
                 let server = gate(needs, &issuer.url, &issuer.url, deadline);
-                (Issuing::Program(issuer), server)
+                (Issuing::Program(Box::new(issuer)), server)
             }
             Sort::NoName => {
                 let (issuer, server) = nameless(needs, deadline).await;
@@ -170,7 +170,7 @@ impl World {
             (Sort::Refuses, Issuing::Embedded(issuer)) => {
                 issuer.restart().await.expect("the port is kept");
             }
-            (Sort::Signal("KILL"), Issuing::Program(issuer)) => *issuer = issuer.again().await,
+            (Sort::Signal("KILL"), Issuing::Program(issuer)) => **issuer = issuer.again().await,
             (Sort::Signal(_), Issuing::Program(issuer)) => issuer.signal("CONT").await,
             (Sort::NoName, _) => return false,
             _ => unreachable!("trouble and issuer do not fit"),
