@@ -199,7 +199,7 @@ impl Case {
         row.demand(failed.is_empty(), || {
             format!("failed: {:?}", &failed[..failed.len().min(3)])
         });
-        row.demand(outcome.made > 100, || format!("made {}", outcome.made));
+        row.demand(outcome.made > 20, || format!("made {}", outcome.made));
         row.demand(outcome.connections == CLIENTS, || {
             format!("{CLIENTS} clients made {} connections", outcome.connections)
         });
