@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use http::{Request, Response, Uri};
 
-use crate::clock::{BoxFuture, Clock};
+use crate::clock::BoxFuture;
 use crate::error::ConfigError;
 use crate::text;
 
@@ -43,24 +43,47 @@ impl<F: Fetch> Fetch for Arc<F> {
 
 /// Says why no answer could be had.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct FetchError(String);
+pub struct FetchError {
+    sentence: String,
+    broken: bool,
+}
 
 impl FetchError {
     /// Makes an error of a sentence. It must not hold request headers or bodies: they carry
     /// secrets.
     pub fn new(sentence: impl Into<String>) -> FetchError {
-        FetchError(sentence.into())
+        FetchError {
+            sentence: sentence.into(),
+            broken: false,
+        }
+    }
+
+    /// As [`new`](Self::new), for a connection that was there and broke before the whole answer had
+    /// come: an idle one that the other side closed at the same moment, a reset in mid-body. Who asks
+    /// about a token tries once more after that. Not for a connection that could not be made, for a
+    /// timeout, or for an answer.
+    pub fn broken(sentence: impl Into<String>) -> FetchError {
+        FetchError {
+            broken: true,
+            ..FetchError::new(sentence)
+        }
     }
 
     /// The answer's body is larger than the caller reads.
     pub fn too_large(max_bytes: usize) -> FetchError {
-        FetchError(format!("answer is larger than {max_bytes} bytes"))
+        FetchError::new(format!("answer is larger than {max_bytes} bytes"))
+    }
+
+    /// Whether a connection broke that was there, so that the same request may well succeed if it is
+    /// sent again at once.
+    pub fn is_broken(&self) -> bool {
+        self.broken
     }
 }
 
 impl fmt::Display for FetchError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
+        f.write_str(&self.sentence)
     }
 }
 
@@ -94,6 +117,7 @@ pub(crate) const MAX_BYTES: usize = 256 * 1024;
 #[derive(Clone)]
 pub(crate) struct Fetcher {
     fetch: Arc<dyn ErasedFetch>,
+    #[cfg(feature = "jwt")]
     deadline: Duration,
     max_bytes: usize,
 }
@@ -102,11 +126,13 @@ impl Fetcher {
     pub(crate) fn new(fetch: impl Fetch) -> Fetcher {
         Fetcher {
             fetch: Arc::new(fetch),
+            #[cfg(feature = "jwt")]
             deadline: DEADLINE,
             max_bytes: MAX_BYTES,
         }
     }
 
+    #[cfg(feature = "jwt")]
     pub(crate) fn with_limits(mut self, deadline: Duration, max_bytes: usize) -> Fetcher {
         self.deadline = deadline;
         self.max_bytes = max_bytes;
@@ -114,19 +140,28 @@ impl Fetcher {
     }
 
     /// Sends `request` under the limits. One deadline spans connecting, waiting and reading.
+    #[cfg(feature = "jwt")]
     pub(crate) async fn send(
         &self,
         request: Request<Vec<u8>>,
-        clock: &Arc<dyn Clock>,
+        clock: &Arc<dyn crate::clock::Clock>,
     ) -> Result<Response<Vec<u8>>, FetchError> {
-        let fetch = self.fetch.fetch(request, self.max_bytes);
         let timeout = clock.sleep(self.deadline);
-        let response = either(fetch, timeout).await.unwrap_or_else(|| {
-            Err(FetchError(format!(
+        let response = either(self.fetch(request), timeout).await;
+        response.unwrap_or_else(|| {
+            Err(FetchError::new(format!(
                 "no whole answer within {} ms",
                 self.deadline.as_millis()
             )))
-        })?;
+        })
+    }
+
+    /// Sends `request` under all limits but the deadline, which is the caller's to keep.
+    pub(crate) async fn fetch(
+        &self,
+        request: Request<Vec<u8>>,
+    ) -> Result<Response<Vec<u8>>, FetchError> {
+        let response = self.fetch.fetch(request, self.max_bytes).await?;
         // A `Fetch` that does not keep the cap must not make us parse what it brought.
         if response.body().len() > self.max_bytes {
             return Err(FetchError::too_large(self.max_bytes));

@@ -1,6 +1,8 @@
 //! The default [`Fetch`](crate::Fetch): reqwest with rustls, no redirects, no proxies. The only
 //! file that names reqwest.
 
+use std::error::Error as StdError;
+use std::io::{self, ErrorKind};
 use std::time::Duration;
 
 use http::{Request, Response, Uri};
@@ -46,7 +48,14 @@ impl Fetch for HttpFetch {
         request: Request<Vec<u8>>,
         max_bytes: usize,
     ) -> Result<Response<Vec<u8>>, FetchError> {
-        let failed = |error: reqwest::Error| FetchError::new(causes(&error.without_url()));
+        let failed = |error: reqwest::Error| {
+            let error = error.without_url();
+            let sentence = causes(&error);
+            match is_broken(&error) {
+                true => FetchError::broken(sentence),
+                false => FetchError::new(sentence),
+            }
+        };
         let (parts, body) = request.into_parts();
         let request = self
             .client
@@ -67,8 +76,40 @@ impl Fetch for HttpFetch {
     }
 }
 
+/// Whether a connection that was there broke before the whole answer had come. What says so lies
+/// deep among the causes: reqwest itself tells only in which step it stopped.
+fn is_broken(error: &reqwest::Error) -> bool {
+    if error.is_connect() || error.is_timeout() {
+        return false;
+    }
+    let mut cause = error.source();
+    while let Some(inner) = cause {
+        if says_broken(inner) {
+            return true;
+        }
+        cause = inner.source();
+    }
+    false
+}
+
+fn says_broken(cause: &(dyn StdError + 'static)) -> bool {
+    if let Some(error) = cause.downcast_ref::<hyper::Error>() {
+        return error.is_incomplete_message() || error.is_closed() || error.is_canceled();
+    }
+    let error = cause.downcast_ref::<io::Error>();
+    error.is_some_and(|error| {
+        matches!(
+            error.kind(),
+            ErrorKind::BrokenPipe
+                | ErrorKind::ConnectionAborted
+                | ErrorKind::ConnectionReset
+                | ErrorKind::UnexpectedEof
+        )
+    })
+}
+
 /// An error with all its causes: reqwest's own sentence ends before the interesting part.
-fn causes(error: &dyn std::error::Error) -> String {
+fn causes(error: &dyn StdError) -> String {
     let mut sentence = error.to_string();
     let mut cause = error.source();
     while let Some(inner) = cause {

@@ -2,8 +2,10 @@
 
 use std::time::{Duration, UNIX_EPOCH};
 
-use http::header::{AGE, CACHE_CONTROL, ETAG, RETRY_AFTER};
-use http::{HeaderMap, HeaderName, HeaderValue};
+use http::header::RETRY_AFTER;
+#[cfg(feature = "jwt")]
+use http::header::{AGE, CACHE_CONTROL, ETAG};
+use http::{HeaderMap, HeaderName};
 
 use crate::clock::UnixTime;
 
@@ -48,7 +50,7 @@ pub(crate) fn fresh_for(headers: &HeaderMap) -> Option<Duration> {
 /// The validator of the answer, to ask with `If-None-Match` (RFC 9110 §8.8.3). One that is longer than
 /// a kilobyte is not worth sending back.
 #[cfg(feature = "jwt")]
-pub(crate) fn etag(headers: &HeaderMap) -> Option<HeaderValue> {
+pub(crate) fn etag(headers: &HeaderMap) -> Option<http::HeaderValue> {
     let etag = headers.get(ETAG)?;
     (etag.len() <= 1024).then(|| etag.clone())
 }
@@ -67,6 +69,8 @@ fn delta_seconds(text: &str) -> Option<Duration> {
 
 #[cfg(test)]
 mod tests {
+    use http::HeaderValue;
+
     use super::*;
 
     fn headers(lines: &[(HeaderName, &str)]) -> HeaderMap {

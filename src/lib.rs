@@ -263,6 +263,7 @@ mod fetch;
 mod fetch_default;
 #[cfg(all(feature = "reqwest", any(feature = "jwt", feature = "introspection")))]
 mod fetch_reqwest;
+mod freshness;
 mod guard;
 pub mod guide;
 mod hierarchy;
@@ -270,15 +271,18 @@ mod hierarchy;
 mod hints;
 #[cfg(feature = "introspection")]
 mod introspection;
-#[cfg(feature = "jwt")]
+#[cfg(any(feature = "jwt", feature = "introspection"))]
 mod jitter;
 #[cfg_attr(not(feature = "jwt"), allow(dead_code))]
 mod json;
 #[cfg(feature = "jwt")]
 mod jwks;
 #[cfg(feature = "jwt")]
+mod jws;
+#[cfg(feature = "jwt")]
 mod jwt;
 mod kind;
+mod lease;
 mod middleware;
 mod percent;
 mod principal;
@@ -294,6 +298,7 @@ mod server;
 #[cfg(any(feature = "introspection", feature = "testing"))]
 mod signing;
 mod status;
+mod sync;
 #[cfg(feature = "testing")]
 pub mod testing;
 mod text;
@@ -317,6 +322,7 @@ pub use extract::{
     Token,
 };
 pub use fetch::{Fetch, FetchError};
+pub use freshness::Freshness;
 pub use guard::{ResourceGuard, ResourceGuardBuilder, path_segments};
 pub use hierarchy::ScopeHierarchy;
 #[cfg(feature = "introspection")]
@@ -328,11 +334,13 @@ pub use introspection::{
 #[cfg(feature = "jwt")]
 pub use jwks::{RemoteJwks, RemoteJwksBuilder, StaticJwks};
 #[cfg(feature = "jwt")]
-pub use jwt::{ByIssuer, JwtVerifier, JwtVerifierBuilder, Keys};
+pub use jws::Keys;
+#[cfg(feature = "jwt")]
+pub use jwt::{ByIssuer, JwtVerifier, JwtVerifierBuilder};
 pub use kind::{Kind, KindError, Kinds, TokenKind};
 pub use middleware::{
-    Authenticate, AuthenticateLayer, Guarded, GuardedFuture, RequireScopeLayer, ResourceGuardLayer,
-    ResponseFuture,
+    Authenticate, AuthenticateLayer, FreshLayer, Guarded, GuardedFuture, RequireScopeLayer,
+    ResourceGuardLayer, ResponseFuture,
 };
 pub use principal::{Principal, PrincipalType};
 pub use requirement::{
@@ -341,7 +349,7 @@ pub use requirement::{
 pub use role_tree::RoleTree;
 pub use route::When;
 pub use scope::{Scope, ScopeError, Scopes};
-pub use server::{Check, CredentialSlot, ResourceServer, ResourceServerBuilder};
+pub use server::{Check, CredentialSlot, FreshGuard, ResourceServer, ResourceServerBuilder};
 pub use status::{EndpointStatus, KeyStatus, Status};
 pub use token::{AccessToken, FromToken, Permits, Policy};
 pub use verified::Verified;

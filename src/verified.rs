@@ -1,39 +1,13 @@
 //! What a verifier established, and for how long it may be trusted.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
 use crate::claims::ClaimSet;
 use crate::clock::UnixTime;
 use crate::kind::Kind;
+use crate::lease::Lease;
 use crate::scope::Scopes;
-
-/// How long what proved a token may be trusted: a signing key lends one to each token it signed.
-///
-/// A key set that is replaced takes the lease of a withdrawn key back, and with it every verdict
-/// that rests on it.
-#[derive(Clone, Debug)]
-pub(crate) struct Lease(Arc<AtomicI64>);
-
-#[cfg_attr(not(feature = "jwt"), allow(dead_code))]
-impl Lease {
-    pub(crate) fn until(end: UnixTime) -> Lease {
-        Lease(Arc::new(AtomicI64::new(end.as_millis())))
-    }
-
-    pub(crate) fn extend(&self, end: UnixTime) {
-        self.0.store(end.as_millis(), Ordering::Release);
-    }
-
-    pub(crate) fn withdraw(&self) {
-        self.0.store(i64::MIN, Ordering::Release);
-    }
-
-    pub(crate) fn holds(&self, now: UnixTime) -> bool {
-        now.as_millis() < self.0.load(Ordering::Acquire)
-    }
-}
 
 /// What a [`Verifier`](crate::Verifier) established: these claims are true.
 ///
@@ -49,6 +23,8 @@ pub struct Verified {
     /// Whether it may be remembered for the leeway, too; else somebody is asked again at its `exp`.
     remembered_past_exp: bool,
     lease: Option<Lease>,
+    /// When whoever may revoke it was asked.
+    confirmed: Option<UnixTime>,
     /// The end of the claims that were proven, if they have been put into other words.
     latest: UnixTime,
     /// The kind whose own verifier proved it.
@@ -67,6 +43,7 @@ impl Verified {
             leeway: Duration::ZERO,
             remembered_past_exp: true,
             lease: None,
+            confirmed: None,
             latest: UnixTime::MAX,
             kind: None,
         }
@@ -90,6 +67,14 @@ impl Verified {
     #[must_use]
     pub fn with_leeway(mut self, leeway: Duration) -> Verified {
         self.leeway = leeway;
+        self
+    }
+
+    /// Notes when whoever may revoke the token was asked: the moment before asking began. Default:
+    /// never, as for a signature, which nobody takes back.
+    #[must_use]
+    pub fn confirmed_at(mut self, asked: UnixTime) -> Verified {
+        self.confirmed = Some(asked);
         self
     }
 
@@ -162,6 +147,10 @@ impl Verified {
         self.lease.as_ref().is_none_or(|lease| lease.holds(now))
     }
 
+    pub(crate) fn confirmed(&self) -> Option<UnixTime> {
+        self.confirmed
+    }
+
     pub(crate) fn typ(&self) -> Option<&str> {
         self.typ.as_deref()
     }
@@ -195,6 +184,7 @@ mod tests {
         lease.withdraw();
         assert!(!lease.holds(UnixTime::EPOCH));
     }
+
     #[test]
     fn other_words_change_what_is_granted_but_not_how_long() {
         let claims = |json: &str| ClaimSet::parse(json).unwrap();
@@ -202,6 +192,7 @@ mod tests {
             Verified::new(claims(r#"{"exp":100,"scope":"a b","iss":"i"}"#))
                 .with_typ("JWT")
                 .with_leeway(Duration::from_secs(5))
+                .confirmed_at(UnixTime::from_secs(7))
                 .leased(Lease::until(UnixTime::from_secs(50)))
         };
         for (json, ends) in [
@@ -215,6 +206,7 @@ mod tests {
             assert_eq!(reworded.scopes().to_string(), "a");
             assert_eq!((reworded.typ(), reworded.issuer()), (Some("JWT"), None));
             assert!(!reworded.is_trusted(UnixTime::from_secs(50)));
+            assert_eq!(reworded.confirmed(), Some(UnixTime::from_secs(7)));
         }
     }
 }

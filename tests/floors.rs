@@ -18,15 +18,19 @@ use words::{Word, words};
 /// A room may import from the floors below its own. Rooms of one floor do not see each other,
 /// except on the ground floor, where words are made of words: there a room may import from those
 /// that stand before it.
-const FLOORS: [&[&str]; 14] = [
+const FLOORS: [&[&str]; 16] = [
     &[
+        "sync",
         "text",
         "percent",
         "typed",
         "json",
         "clock",
+        "lease",
+        "freshness",
         "status",
         "jitter",
+        "sync",
         "hints",
         "algorithm",
         "scope",
@@ -44,7 +48,9 @@ const FLOORS: [&[&str]; 14] = [
     &["verify", "fetch", "signing"],
     &["fetch_reqwest", "verdict"],
     &["fetch_default"],
-    &["jwks", "introspection"],
+    &["jwks"],
+    &["jws"],
+    &["introspection"],
     &["jwt"],
     &["server"],
     &["middleware", "extract"],

@@ -533,8 +533,7 @@ impl From<&Error> for ConfigErrorLike {
 
 #[tokio::test]
 async fn upstream_trouble_is_told_without_tokens() {
-    let mut scene = Scene::new(AuthorizationServer::new());
-    let mut page = Page::default();
+    let (mut page, mut tokens) = (Page::default(), Vec::new());
     for trouble in [
         Trouble::Status(401),
         Trouble::StatusWithRetryAfter(503, 7),
@@ -545,23 +544,27 @@ async fn upstream_trouble_is_told_without_tokens() {
         Trouble::Redirect("https://elsewhere.example/".to_owned()),
         Trouble::Reset,
     ] {
+        // Anew each time: who has failed is left alone for a while.
+        let scene = Scene::new(AuthorizationServer::new());
         for &endpoint in Endpoint::ALL {
             scene.issuer.trouble(endpoint, trouble.clone());
         }
         let opaque = scene.issuer.opaque().mint();
         let jwt = scene.issuer.token().mint();
         for token in [opaque, jwt] {
-            scene.keep(&token);
             let mut parts = requests(&token).remove(0);
             let error = scene.server.authenticate(&mut parts).await.unwrap_err();
             assert_eq!(error.kind(), ErrorKind::Unavailable);
             page.error(&error);
             page.debug(&parts);
+            tokens.push(token);
         }
         if let Err(error) = scene.server.ready().await {
             page.error(&error);
         }
     }
+    let mut scene = Scene::new(AuthorizationServer::new());
+    tokens.iter().for_each(|token| scene.keep(token));
     scene.hush("an outage", &page);
     assert!(Log::lines().contains("the issuer's keys cannot be had"));
 }

@@ -95,6 +95,11 @@ impl ClientAuth {
         self
     }
 
+    #[cfg(feature = "jwt")]
+    pub(super) fn client_id(&self) -> &str {
+        &self.client_id
+    }
+
     /// What must not be repeated, in the forms it is sent in.
     pub(super) fn secret(&self) -> &str {
         match &self.method {

@@ -1,62 +1,135 @@
-//! An endpoint of the issuer that is asked about one token: the call, and what its failures are.
+//! An endpoint of the issuer that is asked about one token: the request, and which answers are none.
 
-use std::fmt;
-use std::sync::Arc;
-use std::time::Duration;
+use std::borrow::Cow;
 
-use http::header::RETRY_AFTER;
 use http::{Request, Response, StatusCode, Uri};
 
+use super::settings::Settings;
+use super::upstream::{Fault, Upstream, Words};
 use crate::claims::ClaimSet;
-use crate::clock::Clock;
-use crate::error::Error;
-use crate::fetch::Fetcher;
+use crate::error::{ConfigError, Error};
+use crate::fetch::{Fetch, Fetcher, secure_url};
+use crate::fetch_default::default_fetcher;
+use crate::hints;
+use crate::json::{self, Json, JsonError};
+use crate::verify::Moment;
 
 pub(super) struct Endpoint {
-    /// What it is called in sentences.
-    pub(super) what: &'static str,
     pub(super) uri: Uri,
-    pub(super) fetcher: Fetcher,
+    pub(super) upstream: Upstream,
+    fetcher: Fetcher,
+}
+
+/// What becomes an [`Endpoint`].
+pub(super) struct EndpointBuilder {
+    what: &'static str,
+    pub(super) uri: Result<Uri, ConfigError>,
+    fetcher: Option<Fetcher>,
+}
+
+impl EndpointBuilder {
+    /// Begins with what it is called, and where it is.
+    pub(super) fn new(what: &'static str, url: &str) -> EndpointBuilder {
+        EndpointBuilder {
+            what,
+            uri: secure_url(what, url),
+            fetcher: None,
+        }
+    }
+
+    pub(super) fn fetch(&mut self, fetch: impl Fetch) {
+        self.fetcher = Some(Fetcher::new(fetch));
+    }
+
+    /// # Errors
+    ///
+    /// If the URL or a setting is no good, or there is no HTTP client.
+    pub(super) fn build(self, settings: &Settings) -> Result<Endpoint, ConfigError> {
+        let (what, uri) = (self.what, self.uri?);
+        settings.check()?;
+        let fetcher = match self.fetcher {
+            Some(fetcher) => fetcher,
+            None => default_fetcher(&uri)?,
+        };
+        let place = without_query(&uri);
+        let words = Words {
+            name: format!("{what} {place}"),
+            failed: format!("the {what} cannot be asked"),
+            place,
+        };
+        Ok(Endpoint {
+            upstream: Upstream::new(words, settings),
+            uri,
+            fetcher,
+        })
+    }
+}
+
+/// A query may hold a key.
+fn without_query(uri: &Uri) -> String {
+    let authority = uri.authority().map_or("", |authority| authority.as_str());
+    format!(
+        "{}://{authority}{}",
+        uri.scheme_str().unwrap_or("https"),
+        uri.path()
+    )
 }
 
 impl Endpoint {
-    /// Sends a request. An answer of any status is an answer.
-    pub(super) async fn send(
+    /// Asks, and lets `read` say what the answer tells. Each attempt has a request of its own, since
+    /// some hold what is good only once.
+    pub(super) async fn ask<T>(
         &self,
-        request: Request<Vec<u8>>,
-        clock: &Arc<dyn Clock>,
-    ) -> Result<Response<Vec<u8>>, Error> {
-        let response = self.fetcher.send(request, clock).await;
-        response.map_err(|error| self.unavailable(&error))
+        moment: &Moment<'_>,
+        secrets: &[&str],
+        request: impl Fn() -> Result<Request<Vec<u8>>, ConfigError>,
+        read: impl Fn(Response<Vec<u8>>) -> Result<T, Fault>,
+    ) -> Result<T, Error> {
+        let (request, read) = (&request, &read);
+        let attempt = || async move {
+            let request = request().map_err(Fault::of_this_call)?;
+            read(self.fetcher.fetch(request).await?)
+        };
+        self.upstream.call(moment.clock(), secrets, attempt).await
     }
+}
 
-    /// The text of a good answer. Whatever else it answers, with another status or no text, is the
-    /// endpoint's failure, and its `Retry-After` is ours.
-    pub(super) fn text(&self, response: Response<Vec<u8>>) -> Result<String, Error> {
-        if response.status() != StatusCode::OK {
-            let status = response.status().as_u16();
-            let error = self.unavailable(&format!("status is {status}, wanted 200"));
-            let wait = response.headers().get(RETRY_AFTER);
-            return Err(
-                match wait.and_then(|value| value.to_str().ok()?.parse().ok()) {
-                    Some(seconds) => error.with_retry_after(Duration::from_secs(seconds)),
-                    None => error,
-                },
-            );
-        }
+/// The text of a good answer.
+pub(super) fn text(response: Response<Vec<u8>>, moment: &Moment<'_>) -> Result<String, Fault> {
+    let status = response.status();
+    if status == StatusCode::OK {
         let text = String::from_utf8(response.into_body());
-        text.map_err(|_| self.unavailable(&"answer is no UTF-8"))
+        return text.map_err(|_| Fault::failure("answer is no UTF-8"));
     }
+    let why = format!("status is {}, wanted 200", status.as_u16());
+    Err(match status {
+        StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE => {
+            let now = moment.clock().now();
+            Fault::pause(why, hints::retry_after(response.headers(), now))
+        }
+        status if status.is_server_error() => Fault::failure(why),
+        // Its 401 is about *our* credentials, its 400 may mean that it does not know such tokens.
+        // Both, and a redirect, show that it is there.
+        _ => Fault::of_this_call(why),
+    })
+}
 
-    /// The claims in the text of an answer.
-    pub(super) fn claims(&self, text: String) -> Result<ClaimSet, Error> {
-        ClaimSet::parse_answer(text).map_err(|error| self.unavailable(&error))
-    }
+/// Reads the members of an answer that is a strict JSON object.
+pub(super) fn members<'a>(
+    answer: &'a str,
+    member: impl FnMut(Cow<'a, str>, Json<'a>),
+) -> Result<(), Fault> {
+    json::members(answer, member).map_err(|error| {
+        let why = format!("answer is no strict JSON object: {error}");
+        match error {
+            JsonError::Syntax(..) | JsonError::NoObject => Fault::failure(why),
+            // An object all the same: claims of this one token may have made it so.
+            JsonError::Repeated | JsonError::TooDeep => Fault::of_this_call(why),
+        }
+    })
+}
 
-    pub(super) fn unavailable(&self, why: &dyn fmt::Display) -> Error {
-        Error::unavailable(
-            Duration::from_secs(5),
-            format!("the {} cannot be asked: {why}", self.what),
-        )
-    }
+/// The claims in the text of an answer.
+pub(super) fn claims(text: String) -> Result<ClaimSet, Fault> {
+    ClaimSet::parse_answer(text).map_err(Fault::of_this_call)
 }

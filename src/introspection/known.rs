@@ -87,7 +87,7 @@ impl StaticTokens {
         let mut rules = ClaimRules::new(None, None, MayLack::ALL);
         rules.leeway = Duration::ZERO;
         rules.judge(claims, now)?;
-        Ok(Verified::new(claims.clone()))
+        Ok(Verified::new(claims.clone()).confirmed_at(now))
     }
 }
 
@@ -112,6 +112,11 @@ impl Verifier for StaticTokens {
         moment: &Moment<'_>,
     ) -> Option<Result<Verified, Error>> {
         Some(self.prove(credential.token(), moment.now()))
+    }
+
+    /// A secret is taken away by setting the gate up anew.
+    fn sees_revocation(&self) -> bool {
+        true
     }
 
     fn lifetime(&self) -> VerdictLifetime {

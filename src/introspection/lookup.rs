@@ -4,12 +4,13 @@ use std::fmt;
 use std::future::Future;
 use std::time::Duration;
 
+use super::settings::{Settings, setters};
+use super::upstream::{Fault, Upstream, Words};
 use crate::claims::ClaimSet;
 use crate::credential::Credential;
 use crate::error::{ConfigError, Error, Reason};
-use crate::fetch::{DEADLINE, either};
 use crate::rules::{ClaimRules, MayLack};
-use crate::text;
+use crate::status::Status;
 use crate::verified::Verified;
 use crate::verify::{Moment, VerdictLifetime, Verifier};
 
@@ -56,10 +57,15 @@ pub trait Lookup: Send + Sync + 'static {
 ///
 /// Its text goes to the log. The token is cut out of it; keep other secrets, such as the store's
 /// address with a password, out of it yourself.
+///
+/// It counts as a failure of the store, and after five in a row nobody is looked up for a while (see
+/// [`LookupVerifier`]). What only one token causes, such as a row that cannot be read, says so with
+/// [`for_this_token`](Self::for_this_token).
 #[derive(Debug)]
 pub struct Unavailable {
     why: String,
     retry_after: Duration,
+    store_answers: bool,
 }
 
 impl Unavailable {
@@ -68,6 +74,7 @@ impl Unavailable {
         Unavailable {
             why: why.into(),
             retry_after: Duration::from_secs(5),
+            store_answers: false,
         }
     }
 
@@ -76,6 +83,37 @@ impl Unavailable {
     pub fn retry_after(mut self, wait: Duration) -> Unavailable {
         self.retry_after = wait;
         self
+    }
+
+    /// Says that the store answers, and that only this token cannot be looked up. It is a 503 all the
+    /// same, but no failure of the store: otherwise whoever holds such a token could keep all others
+    /// from being looked up.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use portcullis::{ClaimSet, Unavailable};
+    ///
+    /// fn read(row: &str) -> Result<ClaimSet, Unavailable> {
+    ///     let claims = ClaimSet::parse(row);
+    ///     claims.map_err(|error| Unavailable::new(error.to_string()).for_this_token())
+    /// }
+    /// # assert!(read("{").is_err());
+    /// ```
+    #[must_use]
+    pub fn for_this_token(mut self) -> Unavailable {
+        self.store_answers = true;
+        self
+    }
+}
+
+impl From<Unavailable> for Fault {
+    fn from(unavailable: Unavailable) -> Fault {
+        let fault = match unavailable.store_answers {
+            true => Fault::of_this_call(unavailable.why),
+            false => Fault::failure(unavailable.why),
+        };
+        fault.with_retry_after(unavailable.retry_after)
     }
 }
 
@@ -124,10 +162,15 @@ impl<F: for<'a> LookupFn<'a>> Lookup for Function<F> {
 ///
 /// Of the claims the store gives, `exp`, `nbf`, `iat`, `sub` and `cnf` are judged if they are
 /// there, and `iss` and `aud` if the builder names them.
+///
+/// When the store fails, it is treated as
+/// [an introspection endpoint](crate::IntrospectionVerifier#when-the-endpoint-fails) is, but nothing is
+/// looked up twice: it knows better when that helps. A failure is an [`Unavailable`] that is not
+/// [about this token alone](Unavailable::for_this_token), or no answer within the deadline.
 pub struct LookupVerifier {
     lookup: Box<dyn ErasedLookup>,
+    upstream: Upstream,
     rules: ClaimRules,
-    deadline: Duration,
     lifetime: VerdictLifetime,
 }
 
@@ -136,9 +179,7 @@ pub struct LookupVerifier {
 pub struct LookupVerifierBuilder {
     lookup: Box<dyn ErasedLookup>,
     rules: ClaimRules,
-    deadline: Duration,
-    accepted: Duration,
-    refused: Duration,
+    settings: Settings,
 }
 
 impl LookupVerifier {
@@ -147,9 +188,7 @@ impl LookupVerifier {
         LookupVerifierBuilder {
             lookup: Box::new(lookup),
             rules: ClaimRules::new(None, None, MayLack::ALL),
-            deadline: DEADLINE,
-            accepted: Duration::from_secs(30),
-            refused: Duration::from_secs(10),
+            settings: Settings::default(),
         }
     }
 
@@ -205,41 +244,47 @@ impl LookupVerifierBuilder {
         self
     }
 
-    /// How long one look-up may take. Default: 5 seconds.
-    pub fn deadline(mut self, deadline: Duration) -> LookupVerifierBuilder {
-        self.deadline = deadline;
-        self
-    }
-
-    /// How long an accepted token is remembered, never past its `exp`. It is how long a revoked
-    /// token still passes. Default: 30 seconds; zero asks each time.
-    pub fn remember_accepted(mut self, lifetime: Duration) -> LookupVerifierBuilder {
-        self.accepted = lifetime;
-        self
-    }
-
-    /// How long a refused token is remembered. Default: 10 seconds; zero asks each time.
-    pub fn remember_refused(mut self, lifetime: Duration) -> LookupVerifierBuilder {
-        self.refused = lifetime;
-        self
-    }
+    setters!(
+        "How long an accepted token is remembered, never past its `exp`. It is how long a revoked \
+         token still passes."
+    );
 
     /// Makes the verifier.
     ///
     /// # Errors
     ///
-    /// [`ConfigError`] if an issuer or audience is empty or the leeway is above 5 minutes.
+    /// [`ConfigError`] if an issuer or audience is empty, the leeway is above 5 minutes, the
+    /// deadline or the number of calls at a time is zero, or accepted tokens are trusted for more than
+    /// an hour while the store is down.
     pub fn build(self) -> Result<LookupVerifier, ConfigError> {
         self.rules.check()?;
-        if self.deadline.is_zero() {
-            return Err(ConfigError::new("deadline is 0, wanted more"));
-        }
+        self.settings.check()?;
+        let words = Words {
+            place: "look-up".to_owned(),
+            name: "look-up".to_owned(),
+            failed: "the look-up failed".to_owned(),
+        };
         Ok(LookupVerifier {
             lookup: self.lookup,
+            upstream: Upstream::new(words, &self.settings),
             rules: self.rules,
-            deadline: self.deadline,
-            lifetime: VerdictLifetime::accepted(self.accepted).refused(self.refused),
+            lifetime: self.settings.lifetime()?,
         })
+    }
+}
+
+impl LookupVerifier {
+    async fn ask(&self, token: &str, moment: &Moment<'_>) -> Result<Verified, Error> {
+        // The store knows best when to ask again what it is made of: a broken connection is not
+        // tried again here.
+        let attempt = || async { self.lookup.look_up(token).await.map_err(Fault::from) };
+        let (clock, secrets) = (moment.clock(), [token]);
+        let claims = self.upstream.call(clock, &secrets, attempt).await?;
+        let claims = claims
+            .ok_or_else(|| Error::new(Reason::Inactive, "the store does not know the token"))?;
+        self.rules.judge(&claims, moment.clock().now())?;
+        let verified = Verified::new(claims).with_leeway(self.rules.leeway);
+        Ok(verified.asked_again_at_exp().confirmed_at(moment.now()))
     }
 }
 
@@ -249,37 +294,21 @@ impl Verifier for LookupVerifier {
         credential: &Credential<'_>,
         moment: &Moment<'_>,
     ) -> Result<Verified, Error> {
-        let token = credential.token();
-        let answer = self.lookup.look_up(token);
-        let answer = either(answer, moment.clock().sleep(self.deadline)).await;
-        let answer = answer.unwrap_or_else(|| {
-            Err(Unavailable::new(format!(
-                "no answer within {} ms",
-                self.deadline.as_millis()
-            )))
-        });
-        let claims = answer.map_err(|unavailable| {
-            // The sentence is not ours: a store may quote what it was asked for.
-            let why = text::withhold(unavailable.why, [token]);
-            Error::unavailable(
-                unavailable.retry_after,
-                format!("the look-up failed: {why}"),
-            )
-        })?;
-        let Some(claims) = claims else {
-            return Err(Error::new(
-                Reason::Inactive,
-                "the store does not know the token",
-            ));
-        };
-        let judged = self.rules.judge(&claims, moment.clock().now());
-        judged.map_err(|error| error.withholding([token]))?;
-        let verified = Verified::new(claims).with_leeway(self.rules.leeway);
-        Ok(verified.asked_again_at_exp())
+        let verdict = self.ask(credential.token(), moment).await;
+        // The sentence is not ours: a store may quote what it was asked for.
+        verdict.map_err(|error| error.withholding([credential.token()]))
+    }
+
+    fn sees_revocation(&self) -> bool {
+        true
     }
 
     fn lifetime(&self) -> VerdictLifetime {
         self.lifetime
+    }
+
+    fn status(&self, moment: &Moment<'_>) -> Status {
+        self.upstream.status(moment)
     }
 }
 

@@ -1,10 +1,18 @@
 //! Opaque tokens: asked of the issuer (RFC 7662, or who their user is), of a store of your own, or
 //! known from the start.
 
+mod breaker;
+#[cfg(test)]
+mod breaker_tests;
 mod client_auth;
 mod endpoint;
 mod known;
 mod lookup;
+mod settings;
+#[cfg(feature = "jwt")]
+mod signed;
+mod turns;
+mod upstream;
 mod userinfo;
 mod verifier;
 

@@ -5,19 +5,26 @@ use std::fmt;
 use std::time::Duration;
 
 use http::header::{ACCEPT, AUTHORIZATION};
-use http::{HeaderValue, Request, StatusCode, Uri};
+use http::{HeaderValue, Request, Response, StatusCode};
 
-use super::endpoint::Endpoint;
+use super::endpoint::{self, Endpoint, EndpointBuilder};
+use super::settings::{Settings, setters};
+use super::upstream::Fault;
+use crate::claims::ClaimSet;
 use crate::credential::Credential;
 use crate::error::{ConfigError, Error, Reason};
-use crate::fetch::{DEADLINE, Fetch, Fetcher, MAX_BYTES, secure_url};
-use crate::fetch_default::default_fetcher;
+use crate::fetch::Fetch;
 use crate::rules::{ClaimRules, MayLack};
+use crate::status::Status;
 use crate::verified::Verified;
 use crate::verify::{Moment, VerdictLifetime, Verifier};
 
 /// Proves opaque tokens at a UserInfo endpoint; made by
 /// [`danger::userinfo`](crate::danger::userinfo), which says what that does not prove.
+///
+/// When the endpoint fails, it is treated as
+/// [an introspection endpoint](crate::IntrospectionVerifier#when-the-endpoint-fails) is. Its 401 and 403
+/// are about the token: 401.
 pub struct UserinfoVerifier {
     endpoint: Endpoint,
     rules: ClaimRules,
@@ -27,28 +34,24 @@ pub struct UserinfoVerifier {
 /// Sets up a [`UserinfoVerifier`].
 #[must_use]
 pub struct UserinfoVerifierBuilder {
-    endpoint: Result<Uri, ConfigError>,
-    fetcher: Option<Fetcher>,
+    endpoint: EndpointBuilder,
     issuer: Option<Box<str>>,
-    accepted: Duration,
-    refused: Duration,
+    settings: Settings,
 }
 
 impl UserinfoVerifierBuilder {
     pub(crate) fn new(endpoint: &str) -> UserinfoVerifierBuilder {
         UserinfoVerifierBuilder {
-            endpoint: secure_url("UserInfo endpoint", endpoint),
-            fetcher: None,
+            endpoint: EndpointBuilder::new("UserInfo endpoint", endpoint),
             issuer: None,
-            accepted: Duration::from_secs(30),
-            refused: Duration::from_secs(10),
+            settings: Settings::default(),
         }
     }
 
     /// Uses an HTTP client of your own. Default: reqwest with rustls, if the feature `reqwest` is
     /// on.
     pub fn fetch(mut self, fetch: impl Fetch) -> UserinfoVerifierBuilder {
-        self.fetcher = Some(Fetcher::new(fetch));
+        self.endpoint.fetch(fetch);
         self
     }
 
@@ -59,69 +62,57 @@ impl UserinfoVerifierBuilder {
         self
     }
 
-    /// How long an accepted token is remembered; the answer says no end. It is how long a revoked or
-    /// expired token still passes. Default: 30 seconds; zero asks each time.
-    pub fn remember_accepted(mut self, lifetime: Duration) -> UserinfoVerifierBuilder {
-        self.accepted = lifetime;
-        self
-    }
-
-    /// How long a refused token is remembered. Default: 10 seconds; zero asks each time.
-    pub fn remember_refused(mut self, lifetime: Duration) -> UserinfoVerifierBuilder {
-        self.refused = lifetime;
-        self
-    }
+    setters!(
+        "How long an accepted token is remembered; the answer says no end. It is how long a revoked \
+         or expired token still passes."
+    );
 
     /// Makes the verifier.
     ///
     /// # Errors
     ///
-    /// [`ConfigError`] if the endpoint is not https (or http on loopback), or there is neither a
-    /// [`fetch`](Self::fetch) nor the feature `reqwest`.
+    /// [`ConfigError`] if the endpoint is not https (or http on loopback), the deadline or the number
+    /// of calls at a time is zero, accepted tokens are trusted for more than an hour while it is down,
+    /// or there is neither a [`fetch`](Self::fetch) nor the feature
+    /// `reqwest`.
     pub fn build(self) -> Result<UserinfoVerifier, ConfigError> {
-        let endpoint = self.endpoint?;
-        let fetcher = match self.fetcher {
-            Some(fetcher) => fetcher,
-            None => default_fetcher(&endpoint)?,
-        };
         let may_lack = MayLack {
             sub: false,
             ..MayLack::ALL
         };
         Ok(UserinfoVerifier {
-            endpoint: Endpoint {
-                what: "UserInfo endpoint",
-                uri: endpoint,
-                fetcher: fetcher.with_limits(DEADLINE, MAX_BYTES),
-            },
+            endpoint: self.endpoint.build(&self.settings)?,
             rules: ClaimRules::new(self.issuer.as_deref(), None, may_lack),
-            lifetime: VerdictLifetime::accepted(self.accepted).refused(self.refused),
+            lifetime: self.settings.lifetime()?,
         })
     }
 }
 
 impl UserinfoVerifier {
     async fn ask(&self, token: &str, moment: &Moment<'_>) -> Result<Verified, Error> {
-        let mut request = Request::new(Vec::new());
-        *request.uri_mut() = self.endpoint.uri.clone();
         let mut bearer = HeaderValue::try_from(format!("Bearer {token}"))
             .map_err(|_| Error::new(Reason::Inactive, "token is no header value"))?;
         bearer.set_sensitive(true);
-        let headers = request.headers_mut();
-        headers.insert(AUTHORIZATION, bearer);
-        headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
-        let response = self.endpoint.send(request, moment.clock()).await?;
-        // RFC 6750 §3.1: these two are about the token, as everything else is about the endpoint.
-        if let StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN = response.status() {
-            return Err(Error::new(
+        let request = || {
+            let mut request = Request::new(Vec::new());
+            *request.uri_mut() = self.endpoint.uri.clone();
+            let headers = request.headers_mut();
+            headers.insert(AUTHORIZATION, bearer.clone());
+            headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
+            Ok(request)
+        };
+        let read = |response| read(response, moment);
+        let claims = self.endpoint.ask(moment, &[token], request, read).await?;
+        let claims = claims.ok_or_else(|| {
+            Error::new(
                 Reason::Inactive,
                 "the issuer does not tell whose token it is",
-            ));
-        }
-        let claims = self.endpoint.claims(self.endpoint.text(response)?)?;
+            )
+        })?;
         self.rules.judge(&claims, moment.clock().now())?;
         // Words of a profile, which its user may have written.
         let verified = Verified::new(claims).without_grants();
+        let verified = verified.confirmed_at(moment.now());
         Ok(match self.rules.issuer() {
             Some(issuer) => verified.with_issuer(issuer),
             None => verified,
@@ -139,9 +130,28 @@ impl Verifier for UserinfoVerifier {
         verdict.map_err(|error| error.withholding([credential.token()]))
     }
 
+    fn sees_revocation(&self) -> bool {
+        true
+    }
+
     fn lifetime(&self) -> VerdictLifetime {
         self.lifetime
     }
+
+    fn status(&self, moment: &Moment<'_>) -> Status {
+        self.endpoint.upstream.status(moment)
+    }
+}
+
+/// What the issuer tells of the token's user; `None` if it tells nothing.
+fn read(response: Response<Vec<u8>>, moment: &Moment<'_>) -> Result<Option<ClaimSet>, Fault> {
+    // RFC 6750 §3.1: these two are about the token, as everything else is about the endpoint.
+    if let StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN = response.status() {
+        return Ok(None);
+    }
+    let text = endpoint::text(response, moment)?;
+    endpoint::members(&text, |_, _| ())?;
+    endpoint::claims(text).map(Some)
 }
 
 impl fmt::Debug for UserinfoVerifier {
@@ -155,7 +165,7 @@ impl fmt::Debug for UserinfoVerifier {
 impl fmt::Debug for UserinfoVerifierBuilder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("UserinfoVerifierBuilder")
-            .field("endpoint", &self.endpoint)
+            .field("endpoint", &self.endpoint.uri)
             .finish_non_exhaustive()
     }
 }

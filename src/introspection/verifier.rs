@@ -4,19 +4,25 @@ use std::fmt;
 use std::time::Duration;
 
 use http::header::{ACCEPT, CONTENT_TYPE};
-use http::{HeaderValue, Method, Request, Uri};
+use http::{HeaderValue, Method, Request};
 use serde_json::Value;
 
 use super::client_auth::ClientAuth;
-use super::endpoint::Endpoint;
+use super::endpoint::{self, Endpoint, EndpointBuilder};
+use super::settings::{Settings, setters};
+#[cfg(feature = "jwt")]
+use super::signed::SignedAnswers;
+use super::upstream::Fault;
 use crate::claims::ClaimSet;
 use crate::clock::UnixTime;
 use crate::credential::Credential;
 use crate::error::{ConfigError, Error, Reason};
-use crate::fetch::{DEADLINE, Fetch, Fetcher, MAX_BYTES, secure_url};
-use crate::fetch_default::default_fetcher;
-use crate::json::{self, Json};
+use crate::fetch::Fetch;
+use crate::json::Json;
+#[cfg(feature = "jwt")]
+use crate::jws::Keys;
 use crate::rules::{ClaimRules, MayLack};
+use crate::status::Status;
 use crate::text::quote;
 use crate::verified::Verified;
 use crate::verify::{Moment, VerdictLifetime, Verifier};
@@ -26,6 +32,23 @@ use crate::verify::{Moment, VerdictLifetime, Verifier};
 /// The answer is judged, not believed: `active` must be the boolean `true`, and `aud`, `exp`,
 /// `nbf`, `iat`, `iss` and `token_type` are checked here. Whatever goes wrong between us and the
 /// endpoint is a 503, never a 401.
+///
+/// # When the endpoint fails
+///
+/// - A request waits [5 seconds](IntrospectionVerifierBuilder::deadline) at most, all in all. With the
+///   feature `cache`, one of all that show the same token asks, and the others wait for its answer.
+/// - At most [64 calls](IntrospectionVerifierBuilder::max_concurrent) are under way, and
+///   [1,000 requests](IntrospectionVerifierBuilder::max_waiting) wait for their turn.
+/// - A call whose connection breaks is made once more. One that was answered or timed out is not.
+/// - After 5 failures in a row the endpoint is left alone for about 1 second. Then a single call is
+///   let through; each time that fails, the pause is doubled, up to 30 seconds. A `Retry-After` of a
+///   429 or 503 is kept, up to 30 seconds, even if it is the first. Meanwhile remembered tokens pass,
+///   and requests with others are answered 503 at once, with a `Retry-After` that is true.
+/// - A failure is no connection, a broken one, a timeout, an answer that is too large or no JSON
+///   object, and a status of 429 or 500 and above. Every other answer shows that the endpoint is
+///   there, also if it is of no use: whoever has a token that provokes a 400 must not be able to keep
+///   all others from being asked about.
+/// - [`ResourceServer::status`](crate::ResourceServer::status) tells how it is.
 ///
 /// # Examples
 ///
@@ -47,18 +70,19 @@ pub struct IntrospectionVerifier {
     auth: ClientAuth,
     rules: ClaimRules,
     lifetime: VerdictLifetime,
+    #[cfg(feature = "jwt")]
+    signed: Option<SignedAnswers>,
 }
 
 /// Sets up an [`IntrospectionVerifier`].
 #[must_use]
 pub struct IntrospectionVerifierBuilder {
-    endpoint: Result<Uri, ConfigError>,
+    endpoint: EndpointBuilder,
     auth: ClientAuth,
-    fetcher: Option<Fetcher>,
-    deadline: Duration,
     rules: ClaimRules,
-    accepted: Duration,
-    refused: Duration,
+    settings: Settings,
+    #[cfg(feature = "jwt")]
+    answer_keys: Option<Keys>,
 }
 
 impl IntrospectionVerifier {
@@ -70,10 +94,8 @@ impl IntrospectionVerifier {
         audience: &str,
     ) -> IntrospectionVerifierBuilder {
         IntrospectionVerifierBuilder {
-            endpoint: secure_url("introspection endpoint", endpoint),
+            endpoint: EndpointBuilder::new("introspection endpoint", endpoint),
             auth,
-            fetcher: None,
-            deadline: DEADLINE,
             // RFC 7662 §2.2 makes all of these optional. A missing `aud` is another matter: a refresh
             // token introspects as active on real servers, with its user's scopes, and only its
             // missing `aud` tells.
@@ -85,30 +107,56 @@ impl IntrospectionVerifier {
                     ..MayLack::ALL
                 },
             ),
-            accepted: Duration::from_secs(30),
-            refused: Duration::from_secs(10),
+            settings: Settings::default(),
+            #[cfg(feature = "jwt")]
+            answer_keys: None,
         }
     }
 
     async fn ask(&self, token: &str, moment: &Moment<'_>) -> Result<Verified, Error> {
-        let endpoint = &self.endpoint;
-        let request = self
-            .request(token, moment.now())
-            .map_err(|error| endpoint.unavailable(&error))?;
-        // Its 401 is about *our* credentials, its 400 may mean that it does not introspect such
-        // tokens: neither is about this one.
-        let text = endpoint.text(endpoint.send(request, moment.clock()).await?)?;
-        self.judge_active(&text)?;
-        let claims = endpoint.claims(text)?;
+        let request = || self.request(token, moment.clock().now());
+        let secrets = [token, self.auth.secret()];
+        #[cfg(feature = "jwt")]
+        if let Some(signed) = &self.signed {
+            let read = |response| endpoint::text(response, moment);
+            let answer = self.endpoint.ask(moment, &secrets, request, read).await?;
+            let opened = signed.open(&answer, moment).await;
+            let unusable = |fault| self.endpoint.upstream.unusable(fault);
+            let (text, lease) = opened.map_err(Fault::of_this_call).map_err(unusable)?;
+            let verified = self.judge(read_active(text).map_err(unusable)?, moment)?;
+            return Ok(match lease {
+                Some(lease) => verified.leased(lease),
+                None => verified,
+            });
+        }
+        let read = |response| read_active(endpoint::text(response, moment)?);
+        let claims = self.endpoint.ask(moment, &secrets, request, read).await?;
+        self.judge(claims, moment)
+    }
+
+    /// Judges the claims of an active token.
+    fn judge(&self, claims: Option<ClaimSet>, moment: &Moment<'_>) -> Result<Verified, Error> {
+        let claims = claims.ok_or_else(|| {
+            Error::new(Reason::Inactive, "the issuer says the token is not active")
+        })?;
         judge_token_type(&claims)?;
         // The answer may have taken seconds.
         self.rules.judge(&claims, moment.clock().now())?;
         let verified = Verified::new(claims).with_leeway(self.rules.leeway);
-        let verified = verified.asked_again_at_exp();
+        let verified = verified.asked_again_at_exp().confirmed_at(moment.now());
         Ok(match self.rules.issuer() {
             Some(issuer) => verified.with_issuer(issuer),
             None => verified,
         })
+    }
+
+    /// What the answer is to be (RFC 9701 §4).
+    fn media_type(&self) -> &'static str {
+        #[cfg(feature = "jwt")]
+        if self.signed.is_some() {
+            return "application/token-introspection+jwt";
+        }
+        "application/json"
     }
 
     /// The form of RFC 7662 §2.1. The token stands in the body, never in the URL, where logs would
@@ -118,7 +166,7 @@ impl IntrospectionVerifier {
         *request.method_mut() = Method::POST;
         *request.uri_mut() = self.endpoint.uri.clone();
         let headers = request.headers_mut();
-        headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
+        headers.insert(ACCEPT, HeaderValue::from_static(self.media_type()));
         headers.insert(
             CONTENT_TYPE,
             HeaderValue::from_static("application/x-www-form-urlencoded"),
@@ -132,33 +180,13 @@ impl IntrospectionVerifier {
         *request.body_mut() = form.finish().into_bytes();
         Ok(request)
     }
-
-    /// Whether the issuer says that the token is active: with the boolean `true` and nothing else
-    /// (RFC 7662 §2.2). Asked first, for an inactive answer may hold whatever it likes besides.
-    fn judge_active(&self, answer: &str) -> Result<(), Error> {
-        let mut active = false;
-        json::members(answer, |name, value| {
-            active |= name == "active" && value == Json::Bool(true);
-        })
-        .map_err(|error| {
-            let why = format!("answer is no strict JSON object: {error}");
-            self.endpoint.unavailable(&why)
-        })?;
-        if active {
-            return Ok(());
-        }
-        Err(Error::new(
-            Reason::Inactive,
-            "the issuer says the token is not active",
-        ))
-    }
 }
 
 impl IntrospectionVerifierBuilder {
     /// Uses an HTTP client of your own. Default: reqwest with rustls, if the feature `reqwest` is
     /// on.
     pub fn fetch(mut self, fetch: impl Fetch) -> IntrospectionVerifierBuilder {
-        self.fetcher = Some(Fetcher::new(fetch));
+        self.endpoint.fetch(fetch);
         self
     }
 
@@ -189,24 +217,39 @@ impl IntrospectionVerifierBuilder {
         self
     }
 
-    /// How long one call may take in all, connecting and reading included. Default: 5 seconds.
-    pub fn deadline(mut self, deadline: Duration) -> IntrospectionVerifierBuilder {
-        self.deadline = deadline;
+    /// Demands answers that the [issuer](Self::issuer), which must be named, signs with one of these keys
+    /// (RFC 9701), for us: `aud` is one of our audiences or our name as a client. Then nobody between us
+    /// and the endpoint can change them. The algorithm is an [asymmetric](crate::Algorithm::ASYMMETRIC)
+    /// one, and the answer at most 5 minutes old. An answer that is not so is a 503. Encrypted ones are not
+    /// supported. Default: answers are JSON, and TLS vouches for them.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # #[cfg(feature = "reqwest")] {
+    /// use portcullis::{ClientAuth, IntrospectionVerifier, RemoteJwks};
+    ///
+    /// let verifier = IntrospectionVerifier::builder(
+    ///     "https://as.example/introspect",
+    ///     ClientAuth::basic("calendar", "s3cret"),
+    ///     "https://api.example.com/",
+    /// )
+    /// .issuer("https://as.example")
+    /// .signed_answers(RemoteJwks::discover("https://as.example").build()?)
+    /// .build()?;
+    /// # }
+    /// # Ok::<(), portcullis::ConfigError>(())
+    /// ```
+    #[cfg(feature = "jwt")]
+    pub fn signed_answers(mut self, keys: impl Into<Keys>) -> IntrospectionVerifierBuilder {
+        self.answer_keys = Some(keys.into());
         self
     }
 
-    /// How long an accepted token is remembered, never past its `exp`. It is how long a revoked
-    /// token still passes (RFC 7662 §4). Default: 30 seconds; zero asks each time.
-    pub fn remember_accepted(mut self, lifetime: Duration) -> IntrospectionVerifierBuilder {
-        self.accepted = lifetime;
-        self
-    }
-
-    /// How long a refused token is remembered. Default: 10 seconds; zero asks each time.
-    pub fn remember_refused(mut self, lifetime: Duration) -> IntrospectionVerifierBuilder {
-        self.refused = lifetime;
-        self
-    }
+    setters!(
+        "How long an accepted token is remembered, never past its `exp`. It is how long a revoked \
+         token still passes (RFC 7662 §4)."
+    );
 
     pub(crate) fn let_audience_be_absent(mut self) -> IntrospectionVerifierBuilder {
         self.rules.may_lack.aud = true;
@@ -218,27 +261,32 @@ impl IntrospectionVerifierBuilder {
     /// # Errors
     ///
     /// [`ConfigError`] if the endpoint is not https (or http on loopback), an audience is empty,
-    /// the leeway is above 5 minutes, or there is neither a [`fetch`](Self::fetch) nor the feature
-    /// `reqwest`.
+    /// the leeway is above 5 minutes, the deadline or the number of calls at a time is zero,
+    /// accepted tokens are trusted for more than an hour while the endpoint is down, answers are to be
+    /// signed by an issuer that is not named, or there is neither a [`fetch`](Self::fetch) nor the
+    /// feature `reqwest`.
     pub fn build(self) -> Result<IntrospectionVerifier, ConfigError> {
-        let endpoint = self.endpoint?;
         self.rules.check()?;
-        if self.deadline.is_zero() {
-            return Err(ConfigError::new("deadline is 0, wanted more"));
-        }
-        let fetcher = match self.fetcher {
-            Some(fetcher) => fetcher,
-            None => default_fetcher(&endpoint)?,
-        };
         Ok(IntrospectionVerifier {
-            endpoint: Endpoint {
-                what: "introspection endpoint",
-                uri: endpoint,
-                fetcher: fetcher.with_limits(self.deadline, MAX_BYTES),
+            #[cfg(feature = "jwt")]
+            signed: match (self.answer_keys, self.rules.issuer()) {
+                (None, _) => None,
+                (Some(keys), Some(issuer)) => {
+                    let mut audiences = self.rules.audiences.clone();
+                    audiences.push(self.auth.client_id().into());
+                    let leeway = self.rules.leeway;
+                    Some(SignedAnswers::new(keys.0, issuer, audiences, leeway))
+                }
+                (Some(_), None) => {
+                    return Err(ConfigError::new(
+                        "answers are to be signed by nobody in particular, wanted an issuer",
+                    ));
+                }
             },
+            endpoint: self.endpoint.build(&self.settings)?,
             auth: self.auth,
             rules: self.rules,
-            lifetime: VerdictLifetime::accepted(self.accepted).refused(self.refused),
+            lifetime: self.settings.lifetime()?,
         })
     }
 }
@@ -255,8 +303,44 @@ impl Verifier for IntrospectionVerifier {
         verdict.map_err(|error| error.withholding([credential.token(), self.auth.secret()]))
     }
 
+    fn sees_revocation(&self) -> bool {
+        true
+    }
+
     fn lifetime(&self) -> VerdictLifetime {
         self.lifetime
+    }
+
+    fn status(&self, moment: &Moment<'_>) -> Status {
+        #[cfg_attr(not(feature = "jwt"), allow(unused_mut))]
+        let mut status = self.endpoint.upstream.status(moment);
+        #[cfg(feature = "jwt")]
+        if let Some(signed) = &self.signed {
+            signed.report(moment, &mut status);
+        }
+        status
+    }
+
+    #[cfg(feature = "jwt")]
+    async fn ready(&self, moment: &Moment<'_>) -> Result<(), Error> {
+        match &self.signed {
+            Some(signed) => signed.ready(moment).await,
+            None => Ok(()),
+        }
+    }
+}
+
+/// The claims of an active token; `None` unless the issuer says that it is active with the boolean
+/// `true` and nothing else (RFC 7662 §2.2). That is looked at first, for an inactive answer may hold
+/// whatever it likes besides.
+fn read_active(text: String) -> Result<Option<ClaimSet>, Fault> {
+    let mut active = false;
+    endpoint::members(&text, |name, value| {
+        active |= name == "active" && value == Json::Bool(true);
+    })?;
+    match active {
+        true => endpoint::claims(text).map(Some),
+        false => Ok(None),
     }
 }
 
@@ -286,7 +370,7 @@ impl fmt::Debug for IntrospectionVerifier {
 impl fmt::Debug for IntrospectionVerifierBuilder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("IntrospectionVerifierBuilder")
-            .field("endpoint", &self.endpoint)
+            .field("endpoint", &self.endpoint.uri)
             .field("auth", &self.auth)
             .finish_non_exhaustive()
     }

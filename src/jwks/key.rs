@@ -12,8 +12,8 @@ use serde_json::Value;
 
 use crate::algorithm::Algorithm;
 use crate::clock::UnixTime;
+use crate::lease::Lease;
 use crate::text::quote;
-use crate::verified::Lease;
 
 /// What a signature is checked with: a parsed key and its one algorithm.
 pub(crate) enum Prepared {

@@ -10,41 +10,10 @@ use super::typ::TypRules;
 use super::verifier::JwtVerifier;
 use crate::algorithm::Algorithm;
 use crate::error::ConfigError;
-use crate::jwks::{Prepared, RemoteJwks, StaticJwks};
+use crate::jwks::{Prepared, RemoteJwks};
+use crate::jws::{Keys, Source};
 use crate::rules::{ClaimRules, MayLack};
-use crate::verify::VerdictLifetime;
-
-/// Where a verifier finds its keys: [`StaticJwks`] or [`RemoteJwks`].
-pub struct Keys(pub(super) Source);
-
-pub(super) enum Source {
-    Fixed(StaticJwks),
-    Remote(RemoteJwks),
-    /// With what stands for the secret when two verifiers are compared.
-    Secret(Algorithm, Arc<Prepared>, [u8; 32]),
-}
-
-impl From<StaticJwks> for Keys {
-    fn from(keys: StaticJwks) -> Keys {
-        Keys(Source::Fixed(keys))
-    }
-}
-
-impl From<RemoteJwks> for Keys {
-    fn from(keys: RemoteJwks) -> Keys {
-        Keys(Source::Remote(keys))
-    }
-}
-
-impl fmt::Debug for Keys {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.0 {
-            Source::Fixed(keys) => keys.fmt(f),
-            Source::Remote(keys) => keys.fmt(f),
-            Source::Secret(algorithm, ..) => write!(f, "Secret({algorithm}, [redacted])"),
-        }
-    }
-}
+use crate::verify::{ErasedVerifier, VerdictLifetime, Verifier};
 
 /// Sets up a [`JwtVerifier`].
 #[must_use]
@@ -56,7 +25,11 @@ pub struct JwtVerifierBuilder {
     secret: Option<(Algorithm, Box<[u8]>)>,
     short_secret: bool,
     lifetime: Duration,
+    confirmed_by: Option<ConfirmedBy>,
 }
+
+/// Who is asked whether a token still stands, and how long their refusals are remembered.
+type ConfirmedBy = (Box<dyn ErasedVerifier>, Duration);
 
 impl JwtVerifierBuilder {
     pub(super) fn new(issuer: &str, audience: &str) -> JwtVerifierBuilder {
@@ -68,6 +41,7 @@ impl JwtVerifierBuilder {
             secret: None,
             short_secret: false,
             lifetime: Duration::from_secs(300),
+            confirmed_by: None,
         }
     }
 
@@ -182,15 +156,44 @@ impl JwtVerifierBuilder {
         self
     }
 
+    /// Asks `verifier` whether a token still stands, where a route demands that it is known
+    /// ([`ResourceServer::fresh`](crate::ResourceServer::fresh)); usually an
+    /// [`IntrospectionVerifier`](crate::IntrospectionVerifier) of the same issuer, or a look-up in a
+    /// list of the tokens that were logged out. It is shown the same token, once the signature has
+    /// proven that; handlers get the claims of the token. An answer about another `iss` or `sub`
+    /// refuses it. Default: nobody is asked, and no route can demand freshness.
+    ///
+    /// A token that was found revoked is refused everywhere for as long as `verifier` remembers its
+    /// refusals; afterwards, for a signature that is good, only where freshness is demanded.
+    pub fn confirmed_by(mut self, verifier: impl Verifier) -> JwtVerifierBuilder {
+        let refused = verifier.lifetime().of_revoked();
+        self.confirmed_by = Some((Box::new(verifier), refused));
+        self
+    }
+
     /// Makes the verifier.
     ///
     /// # Errors
     ///
     /// [`ConfigError`] if the issuer or an audience is empty, no algorithm is allowed, an HMAC
     /// algorithm is allowed without [`hmac_secret`](Self::hmac_secret), the secret is too short or
-    /// stands beside keys, the leeway is above 5 minutes, or the keys cannot be set up.
+    /// stands beside keys, the leeway is above 5 minutes, the keys cannot be set up, or the verifier
+    /// that is to [confirm](Self::confirmed_by) tokens cannot find out that one was revoked.
     pub fn build(self) -> Result<JwtVerifier, ConfigError> {
         self.rules.check()?;
+        let mut lifetime = VerdictLifetime::accepted(self.lifetime);
+        let mut confirmed_by = None;
+        if let Some((verifier, refused)) = self.confirmed_by {
+            if let Some(blind) = verifier.blind() {
+                return Err(ConfigError::new(format!(
+                    "the verifier that is to confirm tokens cannot find out whether one was revoked, \
+                     wanted {}",
+                    blind.wanted
+                )));
+            }
+            lifetime = lifetime.revoked(refused);
+            confirmed_by = Some(verifier);
+        }
         let (algorithms, keys) = match (self.secret, self.keys) {
             (Some(_), Some(_)) => {
                 return Err(ConfigError::new(
@@ -235,13 +238,14 @@ impl JwtVerifierBuilder {
                 (named, keys.0)
             }
         };
-        Ok(JwtVerifier::assemble(
-            self.rules,
-            self.typ,
+        Ok(JwtVerifier {
+            rules: self.rules,
+            typ: self.typ,
             algorithms,
             keys,
-            VerdictLifetime::accepted(self.lifetime),
-        ))
+            lifetime,
+            confirmed_by,
+        })
     }
 }
 

@@ -2,11 +2,11 @@
 
 use std::fmt;
 
-use super::compact::{self, Compact};
 use super::verifier::JwtVerifier;
 use crate::credential::Credential;
 use crate::error::{ConfigError, Error, Reason};
 use crate::json::{self, Json};
+use crate::jws::{Compact, decode_text};
 use crate::rules::other_issuer;
 use crate::status::Status;
 use crate::verified::Verified;
@@ -67,7 +67,7 @@ impl ByIssuer {
     /// The verifier of the issuer that the token names.
     fn choose(&self, token: &str) -> Result<&JwtVerifier, Error> {
         let compact = Compact::split(token)?;
-        let payload = compact::decode_text("payload", compact.payload)?;
+        let payload = decode_text("payload", compact.payload)?;
         let mut named = None;
         json::members(&payload, |name, value| {
             if name == "iss"
@@ -112,6 +112,19 @@ impl Verifier for ByIssuer {
             Ok(verifier) => verifier.verify_now(credential, moment),
             Err(error) => Some(Err(error)),
         }
+    }
+
+    fn sees_revocation(&self) -> bool {
+        self.verifiers.iter().all(JwtVerifier::sees_revocation)
+    }
+
+    async fn confirm(
+        &self,
+        credential: &Credential<'_>,
+        moment: &Moment<'_>,
+    ) -> Result<Verified, Error> {
+        let verifier = self.choose(credential.token())?;
+        verifier.confirm(credential, moment).await
     }
 
     /// The shortest of all: which issuer's token an answer is about is not asked.

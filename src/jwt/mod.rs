@@ -1,12 +1,10 @@
-//! JWT access tokens: compact form, header, signature, claim rules.
+//! JWT access tokens: `typ`, claim rules, issuers.
 
 mod builder;
 mod by_issuer;
-mod compact;
-mod header;
 mod typ;
 mod verifier;
 
-pub use builder::{JwtVerifierBuilder, Keys};
+pub use builder::JwtVerifierBuilder;
 pub use by_issuer::ByIssuer;
 pub use verifier::JwtVerifier;

@@ -1,20 +1,22 @@
 //! Proves JWT access tokens: the order of the checks, cheap ones first.
 
 use std::fmt;
+use std::time::Duration;
 
-use super::builder::{JwtVerifierBuilder, Source};
-use super::compact::{self, Compact};
-use super::header::Header;
+use super::builder::JwtVerifierBuilder;
 use super::typ::{Typ, TypRules};
 use crate::algorithm::Algorithm;
 use crate::claims::ClaimSet;
+use crate::clock::UnixTime;
 use crate::credential::Credential;
 use crate::error::{Error, Reason};
-use crate::jwks::{KeySet, Miss, Prepared};
+use crate::jws::{Compact, Signed, Source, Unproven, decode_text};
+use crate::lease::Lease;
 use crate::rules::ClaimRules;
 use crate::status::Status;
-use crate::verified::{Lease, Verified};
-use crate::verify::{Moment, Provenance, VerdictLifetime, Verifier};
+use crate::text::quote;
+use crate::verified::Verified;
+use crate::verify::{ErasedVerifier, Moment, Provenance, VerdictLifetime, Verifier};
 
 /// Proves the JWT access tokens of one issuer (RFC 9068).
 ///
@@ -32,11 +34,13 @@ use crate::verify::{Moment, Provenance, VerdictLifetime, Verifier};
 /// # Ok::<(), portcullis::ConfigError>(())
 /// ```
 pub struct JwtVerifier {
-    rules: ClaimRules,
-    typ: TypRules,
-    algorithms: Vec<Algorithm>,
-    keys: Source,
-    lifetime: VerdictLifetime,
+    pub(super) rules: ClaimRules,
+    pub(super) typ: TypRules,
+    pub(super) algorithms: Vec<Algorithm>,
+    pub(super) keys: Source,
+    pub(super) lifetime: VerdictLifetime,
+    /// Who is asked whether a token still stands.
+    pub(super) confirmed_by: Option<Box<dyn ErasedVerifier>>,
 }
 
 impl JwtVerifier {
@@ -50,52 +54,26 @@ impl JwtVerifier {
         &self.rules.issuers
     }
 
-    pub(super) fn assemble(
-        rules: ClaimRules,
-        typ: TypRules,
-        algorithms: Vec<Algorithm>,
-        keys: Source,
-        lifetime: VerdictLifetime,
-    ) -> JwtVerifier {
-        JwtVerifier {
-            rules,
-            typ,
-            algorithms,
-            keys,
-            lifetime,
-        }
+    /// Everything that needs no key.
+    fn open<'a>(&self, compact: Compact<'a>, header: &'a str) -> Result<Opened<'a>, Error> {
+        let signed = Signed::read(compact, header, &self.algorithms)?;
+        let typ = self.typ.judge(signed.header.typ.as_deref())?;
+        Ok(Opened { signed, typ })
     }
 
-    /// Everything that needs no key: form, header, algorithm, `typ`.
-    fn open<'a>(&self, compact: &Compact<'a>, header: &'a str) -> Result<Opened<'a>, Error> {
-        let header = Header::read(header, &self.algorithms)?;
-        let typ = self.typ.judge(header.typ.as_deref())?;
-        Ok(Opened {
-            signature: compact::decode("signature", compact.signature)?,
-            header,
-            typ,
-        })
-    }
-
-    /// Everything that needs the key.
+    /// What is left once the signature is proven.
     fn close(
         &self,
-        compact: &Compact<'_>,
         opened: &Opened<'_>,
-        prepared: &Prepared,
         lease: Option<Lease>,
-        moment: &Moment<'_>,
+        now: UnixTime,
     ) -> Result<Verified, Error> {
-        if !prepared.verifies(compact.signed.as_bytes(), &opened.signature) {
-            return Err(Error::new(Reason::Signature, "signature does not match"));
-        }
-        let payload = compact::decode_text("payload", compact.payload)?;
-        let claims = ClaimSet::parse(payload)
+        let claims = ClaimSet::parse(opened.signed.payload()?)
             .map_err(|error| Error::new(Reason::MalformedClaims, error.to_string()))?;
-        self.rules.judge(&claims, moment.now())?;
+        self.rules.judge(&claims, now)?;
         opened.typ.judge(&claims)?;
         let mut verified = Verified::new(claims).with_leeway(self.rules.leeway);
-        if let Some(typ) = &opened.header.typ {
+        if let Some(typ) = &opened.signed.header.typ {
             verified = verified.with_typ(typ);
         }
         Ok(match lease {
@@ -104,58 +82,39 @@ impl JwtVerifier {
         })
     }
 
-    /// Closes with the keys at hand; `None` if a newer set might have the key.
-    fn close_now(
-        &self,
-        compact: &Compact<'_>,
-        opened: &Opened<'_>,
-        moment: &Moment<'_>,
-    ) -> Result<Option<Verified>, Error> {
-        let verdict = match &self.keys {
-            Source::Secret(_, secret, _) => self.close(compact, opened, secret, None, moment),
-            Source::Fixed(keys) => self.with_set(&keys.set, compact, opened, moment)?,
-            Source::Remote(keys) => {
-                let Some(snapshot) = keys.snapshot(moment) else {
-                    return Ok(None);
-                };
-                match self.with_set(&snapshot.set, compact, opened, moment) {
-                    Ok(verdict) => verdict,
-                    Err(Miss::Unknown(_)) => return Ok(None),
-                    Err(final_miss) => return Err(final_miss.into()),
-                }
+    /// Whether an answer is about this very token, as far as it says whose it is.
+    fn is_about(&self, answer: &Verified, token: &Verified) -> Result<(), Error> {
+        let claims = token.claims();
+        if let Some(issuer) = answer.issuer()
+            && Some(issuer) != claims.issuer()
+            // A former name is one of the same issuer.
+            && !self.rules.issuers.iter().any(|name| **name == *issuer)
+        {
+            let why = about_another("iss", issuer, claims.issuer());
+            return Err(Error::new(Reason::Issuer, why));
+        }
+        match answer.claims().subject() {
+            Some(subject) if Some(subject) != claims.subject() => {
+                let why = about_another("sub", subject, claims.subject());
+                Err(Error::new(Reason::Subject, why))
             }
-        };
-        verdict.map(Some)
+            _ => Ok(()),
+        }
     }
+}
 
-    fn with_set(
-        &self,
-        set: &KeySet,
-        compact: &Compact<'_>,
-        opened: &Opened<'_>,
-        moment: &Moment<'_>,
-    ) -> Result<Result<Verified, Error>, Miss> {
-        let kid = opened.header.kid.as_deref();
-        let (key, prepared) = set.select(kid, opened.header.algorithm, &self.algorithms)?;
-        let lease = Some(key.lease().clone());
-        Ok(self.close(compact, opened, prepared, lease, moment))
-    }
+fn about_another(claim: &str, found: &str, wanted: Option<&str>) -> String {
+    format!(
+        "whoever confirms the token says that its {claim} is {}, wanted {} as in the token",
+        quote(found),
+        wanted.map_or_else(|| "none".to_owned(), quote)
+    )
 }
 
 /// What was read before a key was needed.
 struct Opened<'a> {
-    header: Header<'a>,
+    signed: Signed<'a>,
     typ: Typ,
-    signature: Vec<u8>,
-}
-
-impl From<Miss> for Error {
-    fn from(miss: Miss) -> Error {
-        match miss {
-            Miss::Unknown(why) | Miss::Ambiguous(why) => Error::new(Reason::UnknownKey, why),
-            Miss::Unfit(why) => Error::new(Reason::Algorithm, why),
-        }
-    }
 }
 
 impl Verifier for JwtVerifier {
@@ -165,38 +124,12 @@ impl Verifier for JwtVerifier {
         moment: &Moment<'_>,
     ) -> Result<Verified, Error> {
         let compact = Compact::split(credential.token())?;
-        let header = compact::decode_text("header", compact.header)?;
-        let opened = self.open(&compact, &header)?;
-        if let Some(verified) = self.close_now(&compact, &opened, moment)? {
-            return Ok(verified);
-        }
-        // Only a key of a remote set is ever waited for.
-        let Source::Remote(keys) = &self.keys else {
-            return Err(Error::new(
-                Reason::UnknownKey,
-                "the key set has no such key",
-            ));
-        };
-        let kid = opened.header.kid.as_deref();
-        let has = |set: &KeySet| {
-            let found = set.select(kid, opened.header.algorithm, &self.algorithms);
-            !matches!(found, Err(Miss::Unknown(_)))
-        };
-        keys.renewed(kid, &has, moment).await?;
-        let moment = Moment::of(moment.clock());
-        let Some(snapshot) = keys.snapshot(&moment) else {
-            return Err(Error::new(
-                Reason::KeysUnavailable,
-                "the issuer's keys are too old",
-            ));
-        };
-        self.with_set(&snapshot.set, &compact, &opened, &moment)
-            .unwrap_or_else(|miss| {
-                if matches!(miss, Miss::Unknown(_)) {
-                    keys.note_absent(&snapshot, kid);
-                }
-                Err(miss.into())
-            })
+        let header = decode_text("header", compact.header)?;
+        let opened = self.open(compact, &header)?;
+        let proof = self.keys.prove(&opened.signed, &self.algorithms, moment);
+        let lease = proof.await?;
+        // The keys may have taken seconds.
+        self.close(&opened, lease, moment.clock().now())
     }
 
     fn verify_now(
@@ -204,13 +137,41 @@ impl Verifier for JwtVerifier {
         credential: &Credential<'_>,
         moment: &Moment<'_>,
     ) -> Option<Result<Verified, Error>> {
-        let read = || -> Result<Option<Verified>, Error> {
+        let read = || -> Result<Verified, Unproven> {
             let compact = Compact::split(credential.token())?;
-            let header = compact::decode_text("header", compact.header)?;
-            let opened = self.open(&compact, &header)?;
-            self.close_now(&compact, &opened, moment)
+            let header = decode_text("header", compact.header)?;
+            let opened = self.open(compact, &header)?;
+            let proof = self
+                .keys
+                .prove_now(&opened.signed, &self.algorithms, moment);
+            Ok(self.close(&opened, proof?, moment.now())?)
         };
-        read().transpose()
+        match read() {
+            Ok(verified) => Some(Ok(verified)),
+            Err(Unproven::Refused(error)) => Some(Err(error)),
+            Err(Unproven::Wait) => None,
+        }
+    }
+
+    fn sees_revocation(&self) -> bool {
+        self.confirmed_by.is_some()
+    }
+
+    async fn confirm(
+        &self,
+        credential: &Credential<'_>,
+        moment: &Moment<'_>,
+    ) -> Result<Verified, Error> {
+        // First the signature: nobody is asked about what is no token of this issuer.
+        let verified = Verifier::verify(self, credential, moment).await?;
+        let Some(confirmed_by) = &self.confirmed_by else {
+            // Our fault, not the token's. `ResourceServer::fresh` sees that it does not come to this.
+            let why = "there is nobody to ask whether the token was revoked";
+            return Err(Error::unavailable(Duration::from_secs(5), why));
+        };
+        let answer = confirmed_by.confirm(credential, moment).await?;
+        self.is_about(&answer, &verified)?;
+        Ok(verified.confirmed_at(moment.now()))
     }
 
     fn lifetime(&self) -> VerdictLifetime {
@@ -228,19 +189,17 @@ impl Verifier for JwtVerifier {
     }
 
     fn status(&self, moment: &Moment<'_>) -> Status {
-        let mut status = Status::default();
-        if let Source::Remote(keys) = &self.keys {
-            status.keys.push(keys.status(moment.now()));
-        }
+        let confirmed_by = self.confirmed_by.as_ref();
+        let mut status = confirmed_by.map_or_else(Status::default, |by| by.status(moment));
+        self.keys.report(moment, &mut status);
         status
     }
 
     async fn ready(&self, moment: &Moment<'_>) -> Result<(), Error> {
-        match &self.keys {
-            Source::Remote(keys) if keys.snapshot(moment).is_none() => {
-                keys.renewed(None, &|_| true, moment).await
-            }
-            _ => Ok(()),
+        self.keys.ready(moment).await?;
+        match &self.confirmed_by {
+            Some(confirmed_by) => confirmed_by.ready(moment).await,
+            None => Ok(()),
         }
     }
 }

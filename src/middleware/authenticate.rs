@@ -9,14 +9,18 @@ use http::header::{
     CONTENT_RANGE, CONTENT_TYPE, ETAG, HeaderName, LAST_MODIFIED, RETRY_AFTER, TRAILER,
     TRANSFER_ENCODING, WWW_AUTHENTICATE,
 };
+use http::request::Parts;
 use http::{HeaderValue, Request, Response};
 use pin_project_lite::pin_project;
 use tower_layer::Layer;
 use tower_service::Service;
 
+use super::passage::{Admitted, Passage, Passed};
 use crate::challenge::Worded;
 use crate::error::Error;
 use crate::server::{Proven, ResourceServer, Seen, Strangers};
+#[cfg(feature = "testing")]
+use crate::token::Presence;
 
 impl ResourceServer {
     /// The gate for a service all of whose requests need a token. A request without one is
@@ -106,66 +110,46 @@ where
     }
 
     fn call(&mut self, request: Request<B>) -> ResponseFuture<S, B> {
-        let server = &self.gate.server;
-        let (mut parts, body) = request.into_parts();
-        let admitted = self.gate.admit(&mut parts);
-        let state = match admitted {
-            Admitted::Yes => State::Inner {
-                future: self.inner.call(Request::from_parts(parts, body)),
-            },
-            Admitted::No(error) => {
-                // What `poll_ready` reserved is not used: a clone holds no permit, and the original
-                // gives its own back here. Else whoever sends bad tokens could hold them all.
-                let clone = self.inner.clone();
-                drop(std::mem::replace(&mut self.inner, clone));
-                State::Refused { error }
-            }
-            Admitted::Ask => {
-                // The clone was never asked whether it is ready; the original was. So the original
-                // goes into the future, and the clone takes its place here.
-                let clone = self.inner.clone();
-                let ready = std::mem::replace(&mut self.inner, clone);
-                let gate = self.gate.clone();
-                State::Asking {
-                    asking: Box::pin(async move {
-                        let proven = gate.server.ask(&parts, gate.strangers()).await;
-                        gate.server.settle(&mut parts, proven).map(|_| parts)
-                    }),
-                    waiting: Some((ready, body)),
-                }
-            }
-        };
+        let (parts, body) = request.into_parts();
+        let admitted = self.gate.admit(parts);
         ResponseFuture {
-            state,
-            server: server.clone(),
+            passage: Passage::begin(&mut self.inner, admitted, body),
+            server: self.gate.server.clone(),
         }
     }
 }
 
-enum Admitted {
-    Yes,
-    No(Error),
-    Ask,
-}
-
 impl AuthenticateLayer {
-    fn admit(&self, parts: &mut http::request::Parts) -> Admitted {
+    fn admit(&self, mut parts: Parts) -> Admitted {
         let known = match &self.admits {
             #[cfg(feature = "testing")]
             Admits::As(proven) => Some(proven.clone()),
-            _ if self.server.lets_pass(parts) => Some(Proven::default()),
+            _ if self.server.lets_pass(&parts) => Some(Proven::default()),
             _ => None,
         };
-        let proven = match known.map_or_else(
-            || self.server.see(parts, self.strangers()),
-            |known| Ok(Seen::Known(known)),
-        ) {
-            Ok(Seen::Ask) => return Admitted::Ask,
+        let seen = match known {
+            Some(proven) => Ok(Seen::Known(proven)),
+            None => self.server.see(&parts, self.strangers()),
+        };
+        let proven = match seen {
             Ok(Seen::Known(proven)) => Ok(proven),
             Err(error) => Err(error),
+            Ok(Seen::Ask) => {
+                let gate = self.clone();
+                return Admitted::Ask(Box::pin(async move {
+                    let proven = gate.server.ask(&parts, gate.strangers()).await;
+                    gate.server.settle(&mut parts, proven).map(|_| parts)
+                }));
+            }
         };
-        match self.server.settle(parts, proven) {
-            Ok(_) => Admitted::Yes,
+        match self.server.settle(&mut parts, proven) {
+            Ok(_) => {
+                #[cfg(feature = "testing")]
+                if let Admits::As(_) = self.admits {
+                    Presence::make_up(&mut parts.extensions);
+                }
+                Admitted::Yes(parts)
+            }
             Err(error) => Admitted::No(error),
         }
     }
@@ -182,27 +166,8 @@ pin_project! {
     /// The future of [`Authenticate`]. Nothing is boxed unless somebody must be asked.
     pub struct ResponseFuture<S: Service<Request<B>>, B> {
         #[pin]
-        state: State<S, S::Future, B>,
+        passage: Passage<S, S::Future, B>,
         server: ResourceServer,
-    }
-}
-
-type Asking = Pin<Box<dyn Future<Output = Result<http::request::Parts, Error>> + Send>>;
-
-pin_project! {
-    #[project = StateProjection]
-    enum State<S, F, B> {
-        Asking {
-            asking: Asking,
-            waiting: Option<(S, B)>,
-        },
-        Inner {
-            #[pin]
-            future: F,
-        },
-        Refused {
-            error: Error,
-        },
     }
 }
 
@@ -214,39 +179,22 @@ where
     type Output = Result<Response<R>, S::Error>;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let mut this = self.project();
-        loop {
-            let next = match this.state.as_mut().project() {
-                StateProjection::Inner { future } => {
-                    let mut response = ready!(future.poll(cx))?;
-                    // Decide anywhere, word it once: an extractor's refusal gets this server's
-                    // realm and shape here, unless a gate further inside has worded it already.
-                    let extensions = response.extensions_mut();
-                    if extensions.get::<Worded>().is_none()
-                        && let Some(error) = extensions.remove::<Error>()
-                    {
-                        response = reword(response, this.server.answer(&error).map(R::from));
-                    }
-                    return Poll::Ready(Ok(keep_private(this.server, response)));
-                }
-                StateProjection::Refused { error } => {
-                    return Poll::Ready(Ok(this.server.answer(error).map(R::from)));
-                }
-                StateProjection::Asking { asking, waiting } => {
-                    match ready!(asking.as_mut().poll(cx)) {
-                        Ok(parts) => match waiting.take() {
-                            Some((mut inner, body)) => State::Inner {
-                                future: inner.call(Request::from_parts(parts, body)),
-                            },
-                            // Polled again after it was done.
-                            None => return Poll::Pending,
-                        },
-                        Err(error) => State::Refused { error },
-                    }
-                }
-            };
-            this.state.set(next);
+        let this = self.project();
+        let mut response = match ready!(this.passage.poll(cx))? {
+            Passed::Response(response) => response,
+            Passed::Refused(error) => {
+                return Poll::Ready(Ok(this.server.answer(&error).map(R::from)));
+            }
+        };
+        // Decide anywhere, word it once: an extractor's refusal gets this server's realm and shape
+        // here, unless a gate further inside has worded it already.
+        let extensions = response.extensions_mut();
+        if extensions.get::<Worded>().is_none()
+            && let Some(error) = extensions.remove::<Error>()
+        {
+            response = reword(response, this.server.answer(&error).map(R::from));
         }
+        Poll::Ready(Ok(keep_private(this.server, response)))
     }
 }
 

@@ -3,24 +3,38 @@
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 
 use http::request::Parts;
 use http::{Request, Response};
 use pin_project_lite::pin_project;
 use tower_service::Service;
 
+use super::passage::{Admitted, Passage, Passed};
 use crate::challenge::unworded;
 use crate::error::Error;
 
 /// A layer's demand of every request.
 pub(crate) trait Demand {
-    fn check(&self, parts: &mut Parts) -> Result<(), Error>;
+    fn admit(&self, parts: Parts) -> Admitted;
+}
+
+impl Admitted {
+    /// What can be said at once.
+    pub(super) fn at_once(
+        mut parts: Parts,
+        check: impl FnOnce(&mut Parts) -> Result<(), Error>,
+    ) -> Admitted {
+        match check(&mut parts) {
+            Ok(()) => Admitted::Yes(parts),
+            Err(error) => Admitted::No(error),
+        }
+    }
 }
 
 /// A service whose requests must meet the demand of the layer `L`:
-/// [`RequireScopeLayer`](crate::RequireScopeLayer) or
-/// [`ResourceGuardLayer`](crate::ResourceGuardLayer).
+/// [`RequireScopeLayer`](crate::RequireScopeLayer),
+/// [`ResourceGuardLayer`](crate::ResourceGuardLayer) or [`FreshLayer`](crate::FreshLayer).
 ///
 /// The body type must be one that can be made from a `String`, as for
 /// [`Authenticate`](crate::Authenticate).
@@ -44,67 +58,46 @@ where
 {
     type Response = Response<T>;
     type Error = S::Error;
-    type Future = GuardedFuture<S::Future>;
+    type Future = GuardedFuture<S, B>;
 
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
         self.inner.poll_ready(cx)
     }
 
-    fn call(&mut self, request: Request<B>) -> GuardedFuture<S::Future> {
-        let (mut parts, body) = request.into_parts();
-        let progress = match self.layer.check(&mut parts) {
-            Ok(()) => Progress::Inner {
-                future: self.inner.call(Request::from_parts(parts, body)),
-            },
-            Err(error) => {
-                // What `poll_ready` reserved is not used: give it back.
-                let clone = self.inner.clone();
-                drop(std::mem::replace(&mut self.inner, clone));
-                Progress::Refused { error }
-            }
-        };
-        GuardedFuture { progress }
-    }
-}
-
-pin_project! {
-    /// The future of [`Guarded`].
-    pub struct GuardedFuture<F> {
-        #[pin]
-        progress: Progress<F>,
-    }
-}
-
-pin_project! {
-    #[project = Projection]
-    enum Progress<F> {
-        Inner {
-            #[pin]
-            future: F,
-        },
-        Refused {
-            error: Error,
-        },
-    }
-}
-
-impl<F, T, E> Future for GuardedFuture<F>
-where
-    F: Future<Output = Result<Response<T>, E>>,
-    T: From<String>,
-{
-    type Output = Result<Response<T>, E>;
-
-    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        match self.project().progress.project() {
-            Projection::Inner { future } => future.poll(cx),
-            // The gate outside words it anew; without a gate this is the answer.
-            Projection::Refused { error } => Poll::Ready(Ok(unworded(error).map(T::from))),
+    fn call(&mut self, request: Request<B>) -> GuardedFuture<S, B> {
+        let (parts, body) = request.into_parts();
+        let admitted = self.layer.admit(parts);
+        GuardedFuture {
+            passage: Passage::begin(&mut self.inner, admitted, body),
         }
     }
 }
 
-impl<F> fmt::Debug for GuardedFuture<F> {
+pin_project! {
+    /// The future of [`Guarded`]. Nothing is boxed unless somebody must be asked.
+    pub struct GuardedFuture<S: Service<Request<B>>, B> {
+        #[pin]
+        passage: Passage<S, S::Future, B>,
+    }
+}
+
+impl<S, B, T> Future for GuardedFuture<S, B>
+where
+    S: Service<Request<B>, Response = Response<T>>,
+    T: From<String>,
+{
+    type Output = Result<Response<T>, S::Error>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        Poll::Ready(Ok(match ready!(self.project().passage.poll(cx))? {
+            Passed::Response(response) => response,
+            // The gate outside words it anew; without a gate this is the answer.
+            Passed::Refused(error) => unworded(&error).map(T::from),
+        }))
+    }
+}
+
+impl<S: Service<Request<B>>, B> fmt::Debug for GuardedFuture<S, B> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("GuardedFuture").finish_non_exhaustive()
     }

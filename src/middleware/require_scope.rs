@@ -7,7 +7,7 @@ use http::request::Parts;
 use tower_layer::Layer;
 
 use super::guarded::{Demand, Guarded};
-use crate::error::Error;
+use super::passage::Admitted;
 use crate::requirement::Requirement;
 use crate::token::Presence;
 
@@ -71,15 +71,17 @@ impl<S, R> Layer<S> for RequireScopeLayer<R> {
 }
 
 impl<R: Requirement> Demand for RequireScopeLayer<R> {
-    fn check(&self, parts: &mut Parts) -> Result<(), Error> {
-        let extensions = &mut parts.extensions;
-        let outcome = Presence::demand(extensions, "RequireScopeLayer")
-            .and_then(|token| token.require::<R>());
-        let Some(presence) = extensions.get_mut::<Presence>() else {
-            return outcome;
-        };
-        outcome.map_err(|error| error.with_more_scopes(&presence.outer_scopes))?;
-        R::name_scopes(&mut presence.outer_scopes);
-        Ok(())
+    fn admit(&self, parts: Parts) -> Admitted {
+        Admitted::at_once(parts, |parts| {
+            let extensions = &mut parts.extensions;
+            let outcome = Presence::demand(extensions, "RequireScopeLayer")
+                .and_then(|token| token.require::<R>());
+            let Some(presence) = extensions.get_mut::<Presence>() else {
+                return outcome;
+            };
+            outcome.map_err(|error| error.with_more_scopes(&presence.outer_scopes))?;
+            R::name_scopes(&mut presence.outer_scopes);
+            Ok(())
+        })
     }
 }

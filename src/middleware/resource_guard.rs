@@ -4,7 +4,7 @@ use http::request::Parts;
 use tower_layer::Layer;
 
 use super::guarded::{Demand, Guarded};
-use crate::error::Error;
+use super::passage::Admitted;
 use crate::guard::ResourceGuard;
 use crate::token::Presence;
 
@@ -49,12 +49,14 @@ impl<S> Layer<S> for ResourceGuardLayer {
 }
 
 impl Demand for ResourceGuardLayer {
-    fn check(&self, parts: &mut Parts) -> Result<(), Error> {
-        let presence = Presence::expect(&parts.extensions, "ResourceGuardLayer")?;
-        let token = match self.guard.kind() {
-            None => presence.first(),
-            Some(kind) => presence.of_kind(kind),
-        }?;
-        self.guard.check(parts, token)
+    fn admit(&self, parts: Parts) -> Admitted {
+        Admitted::at_once(parts, |parts| {
+            let presence = Presence::expect(&parts.extensions, "ResourceGuardLayer")?;
+            let token = match self.guard.kind() {
+                None => presence.first(),
+                Some(kind) => presence.of_kind(kind),
+            }?;
+            self.guard.check(parts, token)
+        })
     }
 }

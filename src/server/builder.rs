@@ -20,7 +20,7 @@ use crate::kind::{Kind, Kinds};
 use crate::principal::PrincipalType;
 use crate::route::When;
 use crate::scope::Scope;
-use crate::token::AccessToken;
+use crate::token::{AccessToken, GateId};
 #[cfg(feature = "cache")]
 use crate::verdict::Verdicts;
 use crate::verify::Verifier;
@@ -338,6 +338,7 @@ impl ResourceServerBuilder {
             .iter()
             .map(|carrier| !carrier.is_header("authorization"));
         Ok(ResourceServer(Arc::new(Inner {
+            id: GateId::new(),
             guard_caches: elsewhere.any(|elsewhere| elsewhere),
             second,
             first,
@@ -351,6 +352,8 @@ impl ResourceServerBuilder {
             preflight: self.preflight,
             #[cfg(feature = "cache")]
             verdicts: Arc::new(Verdicts::new(self.capacity)),
+            #[cfg(feature = "cache")]
+            in_need: Default::default(),
         })))
     }
 }

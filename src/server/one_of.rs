@@ -8,7 +8,7 @@ use crate::error::{Error, ErrorKind, Reason};
 use crate::kind::{Kind, exactly_one};
 use crate::status::Status;
 use crate::verified::Verified;
-use crate::verify::{ErasedVerifier, Moment, Provenance, VerdictLifetime};
+use crate::verify::{Blind, ErasedVerifier, Moment, Provenance, VerdictLifetime};
 
 /// A kind, and what proves its tokens.
 pub(super) struct Candidate {
@@ -162,6 +162,39 @@ impl ErasedVerifier for OneOf {
         waiting
             .is_empty()
             .then(|| OneOf::decide(credential, outcomes))
+    }
+
+    /// Asks everybody who may know the token. Who has said no at once is not asked again, and a kind
+    /// that has said yes at once decides.
+    fn confirm<'a>(
+        &'a self,
+        credential: &'a Credential<'_>,
+        moment: &'a Moment<'_>,
+    ) -> BoxFuture<'a, Result<Verified, Error>> {
+        Box::pin(async move {
+            let (mut outcomes, waiting) = self.ask_now(credential, moment);
+            for (candidate, outcome) in &mut outcomes {
+                let verified = outcome.as_ref().ok();
+                if verified.is_some_and(|verified| candidate.hits(credential, verified)) {
+                    let confirmed = candidate.verifier.confirm(credential, moment).await;
+                    // Of all refusals this is the one that is about the token.
+                    *outcome = Ok(confirmed?);
+                }
+            }
+            for candidate in waiting {
+                let outcome = candidate.verifier.confirm(credential, moment).await;
+                outcomes.push((candidate, outcome));
+            }
+            OneOf::decide(credential, outcomes)
+        })
+    }
+
+    fn blind(&self) -> Option<Blind> {
+        self.0.iter().find_map(|candidate| {
+            let blind = candidate.verifier.blind()?;
+            let whose = Some(format!("the kind {}", candidate.kind.name()));
+            Some(Blind { whose, ..blind })
+        })
     }
 
     /// The shortest of those who may be asked: an answer may be any one's.

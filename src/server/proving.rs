@@ -1,8 +1,8 @@
 //! From a request to its proven tokens: what needs no waiting, and what does.
 
-use std::future::Future;
 use std::sync::Arc;
-use std::time::Duration;
+#[cfg(feature = "cache")]
+use std::sync::atomic::AtomicBool;
 
 use http::request::Parts;
 
@@ -13,17 +13,18 @@ use crate::claims::ClaimSet;
 use crate::clock::{Clock, UnixTime};
 use crate::credential::Credential;
 use crate::error::{Error, Reason};
-use crate::fetch::either;
+use crate::freshness::Need;
 use crate::hierarchy::ScopeHierarchy;
 use crate::principal::PrincipalType;
-use crate::token::{AccessToken, SecondSlot};
+use crate::token::{AccessToken, GateId, SecondSlot, Term};
 #[cfg(feature = "cache")]
-use crate::verdict::Verdicts;
+use crate::verdict::{Finding, Verdicts};
 use crate::verified::Verified;
-use crate::verify::{ErasedVerifier, Moment, VerdictLifetime};
+use crate::verify::{ErasedVerifier, Moment};
 
 /// A server's parts.
 pub(super) struct Inner {
+    pub(super) id: GateId,
     pub(super) first: Slot,
     pub(super) second: Option<(Arc<SecondSlot>, Slot)>,
     pub(super) tie: Option<Box<Tie>>,
@@ -37,6 +38,9 @@ pub(super) struct Inner {
     pub(super) guard_caches: bool,
     #[cfg(feature = "cache")]
     pub(super) verdicts: Arc<Verdicts>,
+    /// Whether a verdict past its end serves since a verifier cannot be asked: told once.
+    #[cfg(feature = "cache")]
+    pub(super) in_need: AtomicBool,
 }
 
 pub(super) type Tie = dyn Fn(&AccessToken, &AccessToken) -> Result<(), Error> + Send + Sync;
@@ -67,6 +71,13 @@ impl Proven {
     fn tokens(&self) -> impl Iterator<Item = &AccessToken> {
         self.first.iter().chain(&self.second)
     }
+
+    pub(super) fn at(&mut self, side: Side) -> &mut Option<AccessToken> {
+        match side {
+            Side::First => &mut self.first,
+            Side::Second => &mut self.second,
+        }
+    }
 }
 
 /// Whether a request may come without the credentials that the slots require.
@@ -83,12 +94,9 @@ enum Look {
     Ask,
 }
 
-/// How long a verifier may take.
-const LONGEST_VERIFICATION: Duration = Duration::from_secs(30);
-
 /// Which of the slots.
 #[derive(Clone, Copy, PartialEq)]
-enum Side {
+pub(super) enum Side {
     First,
     Second,
 }
@@ -134,18 +142,24 @@ impl Inner {
         }
         self.tied(&proven)?;
         for token in proven.tokens() {
-            for check in &self.checks {
-                let outcome = match check.check_now(token, parts) {
-                    Some(outcome) => outcome,
-                    None => self.in_time(check.check(token, parts)).await,
-                };
-                outcome.map_err(|error| self.note(error))?;
-            }
+            self.checked(token, parts).await?;
         }
         Ok(proven)
     }
 
-    /// Proves what one slot holds, once for all who ask the same at the same time.
+    /// Asks the checks about a token.
+    pub(super) async fn checked(&self, token: &AccessToken, parts: &Parts) -> Result<(), Error> {
+        for check in &self.checks {
+            let outcome = match check.check_now(token, parts) {
+                Some(outcome) => outcome,
+                None => self.in_time(check.check(token, parts)).await,
+            };
+            outcome.map_err(|error| self.note(error))?;
+        }
+        Ok(())
+    }
+
+    /// Proves what one slot holds.
     async fn ask_slot(
         self: &Arc<Self>,
         side: Side,
@@ -156,23 +170,9 @@ impl Inner {
         let Some(credential) = slot.find(parts, self.limit)? else {
             return slot.absent(strangers).map(|()| None);
         };
+        let outcome = self.ask_verifier(side, &credential, Need::Proof).await;
         #[cfg(feature = "cache")]
-        let outcome = {
-            let digest = Verdicts::digest(&credential);
-            let flight = self.verdicts.one_flight(digest, self.clock.now(), || {
-                let server = self.clone();
-                let token: Box<str> = credential.token().into();
-                let carrier = credential.carrier().clone();
-                async move {
-                    let credential = Credential::new(&token, &carrier);
-                    let (outcome, lifetime) = server.prove(server.slot(side), &credential).await;
-                    (outcome, lifetime, server.clock.now())
-                }
-            });
-            flight.await
-        };
-        #[cfg(not(feature = "cache"))]
-        let (outcome, _) = self.prove(slot, &credential).await;
+        let outcome = outcome.or_else(|error| self.in_need(&credential, error));
         outcome.map(Some)
     }
 
@@ -181,7 +181,7 @@ impl Inner {
         [&self.first].into_iter().chain(second)
     }
 
-    fn slot(&self, side: Side) -> &Slot {
+    pub(super) fn slot(&self, side: Side) -> &Slot {
         match (side, &self.second) {
             (Side::Second, Some((_, slot))) => slot,
             _ => &self.first,
@@ -206,99 +206,67 @@ impl Inner {
         let Some(verdict) = verifier.verify_now(&credential, &moment) else {
             return Ok(Look::Ask);
         };
-        let outcome = self.conclude(verdict, slot, &credential, verifier, &moment);
+        let outcome = self.conclude(verdict, slot, &credential, verifier, moment.now());
         #[cfg(feature = "cache")]
-        self.verdicts.keep(
-            digest,
-            &outcome,
-            verifier.lifetime(&credential),
-            moment.now(),
-            memory,
-        );
+        let outcome = {
+            let finding = Finding {
+                outcome,
+                lifetime: verifier.lifetime(&credential),
+                at: moment.now(),
+            };
+            self.verdicts.keep(digest, Need::Proof, &finding, memory);
+            let outcome = finding.outcome;
+            outcome.or_else(|error| self.in_need(&credential, error))
+        };
         outcome.map(Look::Known)
     }
 
-    /// Asks the verifier, and says how long its answer may be remembered.
-    async fn prove(
-        &self,
-        slot: &Slot,
-        credential: &Credential<'_>,
-    ) -> (Result<AccessToken, Error>, VerdictLifetime) {
-        let verifier = match slot.verifier_for(credential) {
-            Ok(verifier) => verifier,
-            Err(error) => return (Err(error), VerdictLifetime::default()),
-        };
-        let moment = Moment::of(&self.clock);
-        let verdict = self.in_time(verifier.verify(credential, &moment)).await;
-        // The answer may have taken seconds.
-        let moment = Moment::of(&self.clock);
-        let outcome = self.conclude(verdict, slot, credential, verifier, &moment);
-        (outcome, verifier.lifetime(credential))
-    }
-
-    /// The verifiers of this crate end sooner. What never ends would hold its credential, and whoever
-    /// shows it, for good.
-    async fn in_time<T>(&self, work: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
-        let done = either(work, self.clock.sleep(LONGEST_VERIFICATION)).await;
-        done.unwrap_or_else(|| {
-            Err(Error::unavailable(
-                Duration::from_secs(5),
-                format!("no verdict within {} s", LONGEST_VERIFICATION.as_secs()),
-            ))
-        })
-    }
-
-    /// Decides the kind and how long the verdict stands.
-    fn conclude(
+    /// Decides the kind and how long the verdict stands of whoever was asked at `asked`.
+    pub(super) fn conclude(
         &self,
         verdict: Result<Verified, Error>,
         slot: &Slot,
         credential: &Credential<'_>,
         verifier: &dyn ErasedVerifier,
-        moment: &Moment<'_>,
+        asked: UnixTime,
     ) -> Result<AccessToken, Error> {
         let concluded = || {
             let verified = verdict.map_err(|error| self.note(error))?;
             // Whoever proved it: a verifier of somebody else's, or one that put it in other words.
-            let (end, now) = (verified.ends(), moment.now());
+            // The answer may have taken seconds.
+            let (mut end, now) = (verified.ends(), self.clock.now());
             if now >= end {
                 let why = format!("token ended at {end}, it is {now}");
                 return Err(Error::new(Reason::Expired, why));
             }
             let kind = slot.classify(credential.carrier(), &verified)?;
-            let cap = now + verifier.lifetime(credential).of_accepted();
-            let mut good_until = verified.remembered_until().min(cap);
             if let Some(kind) = &kind {
-                let end = kind.judge(verified.claims(), verified.leeway(), now)?;
-                good_until = good_until.min(end);
+                end = end.min(kind.judge(verified.claims(), verified.leeway(), now)?);
             }
-            Ok(self.token(verified, slot.kind_name(kind.as_ref()), good_until))
+            let lifetime = verifier.lifetime(credential);
+            let cap = asked + lifetime.of_accepted();
+            let good_until = verified.remembered_until().min(end).min(cap);
+            let longest = (end - verified.leeway()).max(good_until);
+            let term = Term {
+                good_until,
+                in_need_until: longest.min(good_until + lifetime.of_while_down()),
+            };
+            Ok(self.token(verified, slot.kind_name(kind.as_ref()), term))
         };
         concluded().map_err(|error: Error| error.about(credential.carrier().name()))
     }
 
-    pub(super) fn token(
-        &self,
-        verified: Verified,
-        kind: Arc<str>,
-        good_until: UnixTime,
-    ) -> AccessToken {
+    pub(super) fn token(&self, verified: Verified, kind: Arc<str>, term: Term) -> AccessToken {
         let principal = match &self.principals {
             None => PrincipalType::of(verified.claims()),
             Some(rule) => rule(verified.claims()),
         };
-        AccessToken::with(
-            verified,
-            kind,
-            good_until,
-            principal,
-            self.hierarchy.clone(),
-        )
+        AccessToken::with(verified, kind, term, principal, self.hierarchy.clone())
     }
 
     /// An outage of a look-up or a check is told here, once per attempt; the keys' own engine tells
     /// its own.
-    fn note(&self, error: Error) -> Error {
+    pub(super) fn note(&self, error: Error) -> Error {
         if error.reason() == Reason::LookupUnavailable {
             tracing::warn!("{error}");
         }
@@ -306,7 +274,7 @@ impl Inner {
     }
 
     /// Whether two credentials that came together belong together.
-    fn tied(&self, proven: &Proven) -> Result<(), Error> {
+    pub(super) fn tied(&self, proven: &Proven) -> Result<(), Error> {
         match (&self.tie, &proven.first, &proven.second) {
             (Some(tie), Some(first), Some(second)) => tie(first, second),
             _ => Ok(()),
@@ -317,7 +285,7 @@ impl Inner {
     #[cfg(feature = "testing")]
     pub(super) fn token_with(&self, claims: ClaimSet) -> Result<AccessToken, String> {
         let kind = self.first.kind_of(&claims)?;
-        Ok(self.token(Verified::new(claims), kind, UnixTime::MAX))
+        Ok(self.token(Verified::new(claims), kind, Term::until(UnixTime::MAX)))
     }
 
     /// Adds a proven token of the kind `name`, in its slot.
@@ -334,7 +302,8 @@ impl Inner {
             name if second.is_some_and(|slot| slot.knows(name)) => &mut proven.second,
             _ => return Err(format!("kind {name} is none of this server's")),
         };
-        let token = self.token(Verified::new(claims), name.into(), UnixTime::MAX);
+        let term = Term::until(UnixTime::MAX);
+        let token = self.token(Verified::new(claims), name.into(), term);
         match place.replace(token) {
             None => Ok(()),
             Some(other) => Err(format!(

@@ -152,10 +152,11 @@ impl AuthorizationServer {
         OpaqueBuilder::new(self.shared().clone())
     }
 
-    /// Makes introspection call an opaque token inactive from now on. Returns whether it was known
-    /// until now; a JWT never is.
+    /// Makes introspection call a token inactive from now on. Returns whether it was known until now:
+    /// an opaque one that was minted here, a JWT that one of the published keys has signed. A revoked
+    /// JWT proves itself by its signature all the same; only who asks finds out.
     pub fn revoke(&self, token: &str) -> bool {
-        self.shared().state().tokens.remove(token).is_some()
+        self.shared().state().revoke(token)
     }
 }
 

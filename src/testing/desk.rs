@@ -50,16 +50,16 @@ impl Desk<'_> {
         OpaqueBuilder::new(Arc::clone(self.server))
     }
 
-    /// What introspection answers about an opaque token now: its claims with `active`, or only
+    /// What introspection answers about a token now: its claims with `active`, or only
     /// `{"active": false}`. For a look-up in other words.
     pub fn introspect(&self, token: &str) -> Value {
         self.server.introspected(token)
     }
 
-    /// Makes introspection call an opaque token inactive from now on. Returns whether it was known
-    /// until now, so of two that hand in a token for one use, one gets true.
+    /// Makes introspection call a token inactive from now on. Returns whether it was known until now,
+    /// so of two that hand in a token for one use, one gets true.
     pub fn revoke(&self, token: &str) -> bool {
-        self.server.state().tokens.remove(token).is_some()
+        self.server.state().revoke(token)
     }
 }
 

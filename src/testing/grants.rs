@@ -3,11 +3,9 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use http::header::CACHE_CONTROL;
+use http::header::{ACCEPT, CACHE_CONTROL, CONTENT_TYPE};
 use http::{HeaderValue, Method, Request, Response};
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::claims::LIFETIME;
 use super::exchange::{is_form, json_answer};
@@ -40,7 +38,7 @@ pub(super) fn client_request(
     )?;
     let mut response = match endpoint {
         Endpoint::Token => token(server, &client, &form)?,
-        Endpoint::Introspection => introspect(server, &form)?,
+        Endpoint::Introspection => introspect(server, &client, request, &form)?,
         _ => revoke(server, &client, &form)?,
     };
     let no_store = HeaderValue::from_static("no-store");
@@ -112,43 +110,53 @@ fn token(
 }
 
 fn introspect(
-    server: &Shared,
+    server: &Arc<Shared>,
+    client: &str,
+    request: &Request<Vec<u8>>,
     form: &BTreeMap<String, String>,
 ) -> Result<Response<Vec<u8>>, Refusal> {
-    let token = opaque_token(form)?;
-    Ok(json_answer(200, server.introspected(token)))
+    let answer = server.introspected(shown_token(form)?);
+    // RFC 9701 §4: who asks for a signed answer says so.
+    if request
+        .headers()
+        .get(ACCEPT)
+        .is_none_or(|accept| accept != SIGNED_ANSWER)
+    {
+        return Ok(json_answer(200, answer));
+    }
+    let claims = json!({
+        "iss": server.site.issuer,
+        "aud": client,
+        "iat": server.clock.now().as_secs(),
+        "token_introspection": answer,
+    });
+    let signed = TokenBuilder::new(Arc::clone(server)).typ("token-introspection+jwt");
+    let signed = signed.raw_payload(claims.to_string()).mint();
+    let mut response = Response::new(signed.into_bytes());
+    let content_type = HeaderValue::from_static(SIGNED_ANSWER);
+    response.headers_mut().insert(CONTENT_TYPE, content_type);
+    Ok(response)
 }
+
+/// The media type of an introspection answer that is signed (RFC 9701 §5).
+const SIGNED_ANSWER: &str = "application/token-introspection+jwt";
 
 fn revoke(
     server: &Shared,
     client: &str,
     form: &BTreeMap<String, String>,
 ) -> Result<Response<Vec<u8>>, Refusal> {
-    let token = opaque_token(form)?;
+    let token = shown_token(form)?;
     let mut state = server.state();
     // RFC 7009 §2.2: a token nobody knows is as good as revoked.
-    match state.tokens.get(token) {
-        Some(issued) if !issued.belongs_to(client) => {
-            return Err(Refusal::request("the token belongs to another client"));
-        }
-        _ => state.tokens.remove(token),
-    };
+    if state.of_issued(token, |issued| issued.belongs_to(client)) == Some(false) {
+        return Err(Refusal::request("the token belongs to another client"));
+    }
+    state.revoke(token);
     Ok(Response::new(Vec::new()))
 }
 
-/// The `token` parameter. A JWT is refused, as servers do that keep no record of those.
-fn opaque_token(form: &BTreeMap<String, String>) -> Result<&str, Refusal> {
+fn shown_token(form: &BTreeMap<String, String>) -> Result<&str, Refusal> {
     let token = form.get("token").ok_or(Refusal::request("no token"))?;
-    let mut segments = token.split('.');
-    let header = segments.next().unwrap_or_default();
-    let header = URL_SAFE_NO_PAD.decode(header).unwrap_or_default();
-    let is_object = serde_json::from_slice::<Value>(&header).is_ok_and(|header| header.is_object());
-    if is_object && segments.count() == 2 {
-        return Err(Refusal {
-            // RFC 7009 §2.2.1 has the code; RFC 7662 has none for it.
-            error: "unsupported_token_type",
-            ..Refusal::request("the token is a JWT")
-        });
-    }
     Ok(token)
 }

@@ -101,6 +101,15 @@ impl KeyRing {
         }
     }
 
+    /// Whether one of the published keys of its own has signed this.
+    pub(super) fn has_signed(&self, message: &[u8], signature: &[u8]) -> bool {
+        self.keys.iter().filter(|key| key.published).any(|key| {
+            let (jwk, algorithm) = (key.signing.public_jwk(), key.signing.algorithm());
+            let key = PublicKey::from_jwk(&jwk, algorithm);
+            key.is_some_and(|key| key.verifies(message, signature))
+        })
+    }
+
     pub(super) fn publish(&mut self, jwk: Value) {
         self.odd.push(jwk);
     }

@@ -106,13 +106,24 @@ impl fmt::Debug for OpaqueBuilder {
     }
 }
 
-/// What the server remembers of an opaque token.
+/// What the server knows of a token.
 pub(super) struct Issued {
     answer: Map<String, Value>,
     response: Option<Value>,
 }
 
 impl Issued {
+    /// Of a JWT with these claims.
+    pub(super) fn of_jwt(claims: Map<String, Value>) -> Issued {
+        let mut answer = claims;
+        answer.insert("active".to_owned(), json!(true));
+        answer.insert("token_type".to_owned(), json!("Bearer"));
+        Issued {
+            answer,
+            response: None,
+        }
+    }
+
     pub(super) fn introspected(&self, now: UnixTime) -> Value {
         if let Some(response) = &self.response {
             return response.clone();

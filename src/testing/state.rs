@@ -1,8 +1,10 @@
 //! What the handles, the builders and the socket of one server share.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use http::{HeaderValue, Request, Response};
 use serde_json::{Value, json};
 use tokio::sync::watch;
@@ -36,12 +38,45 @@ pub(super) struct State {
     pub(super) keys: KeyRing,
     pub(super) clients: Clients,
     pub(super) tokens: HashMap<String, Issued>,
+    /// JWTs are not remembered, only that they were revoked.
+    pub(super) revoked: HashSet<String>,
     pub(super) jwks_cache_control: Option<HeaderValue>,
     pub(super) jwks_etag: bool,
     pub(super) handlers: Handlers,
     pub(super) troubles: HashMap<Place, Prepared>,
     pub(super) asked: HashMap<Place, usize>,
     pub(super) last: HashMap<Place, Request<Vec<u8>>>,
+}
+
+impl State {
+    /// Tells something of a token: an opaque one that is remembered, or a JWT that a published key has
+    /// signed; `None` if it was revoked or is none of ours.
+    pub(super) fn of_issued<T>(&self, token: &str, tell: impl FnOnce(&Issued) -> T) -> Option<T> {
+        if let Some(issued) = self.tokens.get(token) {
+            return Some(tell(issued));
+        }
+        if self.revoked.contains(token) {
+            return None;
+        }
+        let (signed, signature) = token.rsplit_once('.')?;
+        let (_, payload) = signed.split_once('.')?;
+        let signature = URL_SAFE_NO_PAD.decode(signature).ok()?;
+        if !self.keys.has_signed(signed.as_bytes(), &signature) {
+            return None;
+        }
+        let payload = URL_SAFE_NO_PAD.decode(payload).ok()?;
+        let claims = serde_json::from_slice(&payload).ok()?;
+        Some(tell(&Issued::of_jwt(claims)))
+    }
+
+    /// Takes a token back. Returns whether it was one of ours until now.
+    pub(super) fn revoke(&mut self, token: &str) -> bool {
+        if self.tokens.remove(token).is_some() {
+            return true;
+        }
+        let is_ours = self.of_issued(token, |_| ()).is_some();
+        is_ours && self.revoked.insert(token.to_owned())
+    }
 }
 
 impl Shared {
@@ -56,12 +91,13 @@ impl Shared {
         self.state().keys.current(algorithm)
     }
 
-    /// What introspection answers about an opaque token.
+    /// What introspection answers about a token.
     pub(super) fn introspected(&self, token: &str) -> Value {
-        let state = self.state();
-        let inactive = json!({"active": false});
-        let issued = state.tokens.get(token);
-        issued.map_or(inactive, |issued| issued.introspected(self.clock.now()))
+        let now = self.clock.now();
+        let answer = self
+            .state()
+            .of_issued(token, |issued| issued.introspected(now));
+        answer.unwrap_or_else(|| json!({"active": false}))
     }
 
     /// The place a test means, once however it is spelled.

@@ -140,13 +140,39 @@ async fn introspection_follows_a_token_through_its_life() {
 }
 
 #[tokio::test]
-async fn a_jwt_is_no_opaque_token() {
-    let (server, _) = server();
-    let (status, answer) = introspect(&server, &server.token().mint()).await;
-    assert_eq!(status, 400);
-    assert_eq!(answer["error"], "unsupported_token_type");
-    // Three parts alone are no JWT.
-    assert_eq!(introspect(&server, "a.b.c").await.0, 200);
+async fn a_jwt_is_introspected_as_its_claims_until_it_ends_or_is_revoked() {
+    let (server, clock) = server();
+    let token = server.token().claim("tenant", 7);
+    let (first, second) = (token.mint(), token.algorithm(Algorithm::EdDSA).mint());
+    let (status, answer) = introspect(&server, &first).await;
+    assert_eq!((status, &answer["active"]), (200, &json!(true)));
+    assert_eq!(
+        (&answer["tenant"], &answer["exp"]),
+        (&json!(7), &json!(1_300))
+    );
+    assert_eq!(answer["token_type"], "Bearer");
+    assert_eq!(introspect(&server, &second).await.1["active"], true);
+
+    let inactive = (200, json!({"active": false}));
+    assert!(server.revoke(&first));
+    assert!(!server.revoke(&first));
+    assert_eq!(introspect(&server, &first).await, inactive);
+    clock.advance(Duration::from_secs(300));
+    assert_eq!(introspect(&server, &second).await, inactive);
+
+    let forged = server.token().signed_by(&AuthorizationServer::new()).mint();
+    let mut altered = server.token().mint();
+    altered.insert(altered.find('.').unwrap() + 1, 'A');
+    let withdrawn = server.token().algorithm(Algorithm::ES384).mint();
+    server.withdraw(&server.kid(Algorithm::ES384));
+    for none_of_ours in [&*forged, &altered, &withdrawn, "a.b.c", "a.b", ""] {
+        assert_eq!(
+            introspect(&server, none_of_ours).await,
+            inactive,
+            "{none_of_ours}"
+        );
+        assert!(!server.revoke(none_of_ours));
+    }
 }
 
 #[tokio::test]
@@ -176,11 +202,14 @@ async fn clients_get_and_revoke_tokens() {
     assert_eq!(post(&server, &revocation, &[("token", token)]).await.0, 200);
     assert_eq!(introspect(&server, token).await.1, json!({"active": false}));
     assert_eq!(post(&server, &revocation, &[("token", token)]).await.0, 200);
-    let others = server.opaque().mint();
-    assert_eq!(
-        post(&server, &revocation, &[("token", &others)]).await.0,
-        400
-    );
+    for others in [server.opaque().mint(), server.token().mint()] {
+        let refused = post(&server, &revocation, &[("token", &others)]).await;
+        assert_eq!(refused.0, 400);
+        assert_eq!(introspect(&server, &others).await.1["active"], true);
+    }
+    let own = server.token().client_id("gate").mint();
+    assert_eq!(post(&server, &revocation, &[("token", &own)]).await.0, 200);
+    assert_eq!(introspect(&server, &own).await.1, json!({"active": false}));
 
     for (form, error) in [
         (vec![], "invalid_request"),

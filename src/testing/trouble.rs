@@ -144,7 +144,7 @@ pub(super) async fn collect(
             }
         }
         Manner::Cut | Manner::Unanswered => {
-            return Err(FetchError::new(
+            return Err(FetchError::broken(
                 "connection closed before message completed",
             ));
         }

@@ -27,7 +27,7 @@ pub use self::policy::{Permits, Policy};
 pub use presence::FromToken;
 #[cfg(feature = "axum")]
 pub(crate) use presence::Tokens;
-pub(crate) use presence::{Presence, SecondSlot};
+pub(crate) use presence::{GateId, Presence, SecondSlot};
 
 /// A proven access token: what handlers get. Cloning is cheap.
 ///
@@ -53,9 +53,29 @@ struct Facts {
     kind: Arc<str>,
     principal: PrincipalType,
     hierarchy: Option<Arc<ScopeHierarchy>>,
-    /// The end of the verdict: never past `exp` and its leeway, sooner if the verifier says so.
-    good_until: UnixTime,
+    term: Term,
     typed: Typed,
+}
+
+/// How long a verdict stands.
+#[derive(Clone, Copy)]
+pub(crate) struct Term {
+    /// Never past `exp` and its leeway, sooner if the verifier says so.
+    pub(crate) good_until: UnixTime,
+    /// The end of the time in which it serves while its verifier cannot be asked. Not sooner than
+    /// the other; never past `exp` if it is later.
+    pub(crate) in_need_until: UnixTime,
+}
+
+impl Term {
+    /// Of a verdict that nobody needs after its end.
+    #[cfg(any(test, feature = "testing"))]
+    pub(crate) fn until(end: UnixTime) -> Term {
+        Term {
+            good_until: end,
+            in_need_until: end,
+        }
+    }
 }
 
 impl AccessToken {
@@ -63,13 +83,14 @@ impl AccessToken {
     #[cfg(any(test, feature = "testing"))]
     pub(crate) fn new(verified: Verified, kind: Arc<str>, good_until: UnixTime) -> AccessToken {
         let principal = PrincipalType::of(verified.claims());
-        AccessToken::with(verified, kind, good_until, principal, None)
+        let term = Term::until(good_until);
+        AccessToken::with(verified, kind, term, principal, None)
     }
 
     pub(crate) fn with(
         verified: Verified,
         kind: Arc<str>,
-        good_until: UnixTime,
+        term: Term,
         principal: PrincipalType,
         hierarchy: Option<Arc<ScopeHierarchy>>,
     ) -> AccessToken {
@@ -78,7 +99,7 @@ impl AccessToken {
             kind,
             principal,
             hierarchy,
-            good_until,
+            term,
             typed: Typed::default(),
         }))
     }
@@ -145,6 +166,13 @@ impl AccessToken {
     /// `exp`: when the token ends, without leeway.
     pub fn expires_at(&self) -> Option<UnixTime> {
         self.claims().expires_at()
+    }
+
+    /// When whoever may revoke the token was last asked about it: the moment before asking began.
+    /// `None` if nobody was, as for a JWT that was proven by its signature alone; see
+    /// [`ResourceServer::fresh`](crate::ResourceServer::fresh).
+    pub fn confirmed_at(&self) -> Option<UnixTime> {
+        self.0.verified.confirmed()
     }
 
     /// The name of the token's kind: `access_token` unless the server declares
@@ -253,16 +281,22 @@ impl AccessToken {
         }
     }
 
-    /// The end of the verdict.
+    /// The end of the time in which the verdict serves while its verifier cannot be asked.
     #[cfg_attr(not(feature = "cache"), allow(dead_code))]
-    pub(crate) fn good_until(&self) -> UnixTime {
-        self.0.good_until
+    pub(crate) fn in_need_until(&self) -> UnixTime {
+        self.0.term.in_need_until
+    }
+
+    /// Whether what proved it is still trusted.
+    #[cfg_attr(not(feature = "cache"), allow(dead_code))]
+    pub(crate) fn is_trusted(&self, now: UnixTime) -> bool {
+        self.0.verified.is_trusted(now)
     }
 
     /// Whether the verdict still stands: its time is not over and what proved it is still trusted.
     #[cfg_attr(not(feature = "cache"), allow(dead_code))]
     pub(crate) fn stands(&self, now: UnixTime) -> bool {
-        now < self.0.good_until && self.0.verified.is_trusted(now)
+        now < self.0.term.good_until && self.is_trusted(now)
     }
 }
 

@@ -1,6 +1,7 @@
 //! Where a request keeps its proven tokens, and how handlers get at them.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use http::Extensions;
 
@@ -13,9 +14,26 @@ use crate::scope::{Scope, Scopes};
 #[derive(Clone, Debug)]
 pub(crate) struct Presence {
     pub(crate) token: Option<AccessToken>,
+    /// Whose gate ran last.
+    gate: GateId,
+    /// Whether the tokens were made up, for tests of handlers.
+    #[cfg(feature = "testing")]
+    made_up: bool,
     second: Option<(Option<AccessToken>, Arc<SecondSlot>)>,
     /// What scope layers outside have already demanded.
     pub(crate) outer_scopes: Vec<Scope>,
+}
+
+/// Which server's gate a request has passed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct GateId(u64);
+
+impl GateId {
+    /// Names a server.
+    pub(crate) fn new() -> GateId {
+        static NAMED: AtomicU64 = AtomicU64::new(0);
+        GateId(NAMED.fetch_add(1, Ordering::Relaxed))
+    }
 }
 
 /// What a request that lacks a token of the second slot is told.
@@ -36,9 +54,12 @@ impl SecondSlot {
 }
 
 impl Presence {
-    pub(crate) fn new(token: Option<AccessToken>) -> Presence {
+    pub(crate) fn new(token: Option<AccessToken>, gate: GateId) -> Presence {
         Presence {
             token,
+            gate,
+            #[cfg(feature = "testing")]
+            made_up: false,
             second: None,
             outer_scopes: Vec::new(),
         }
@@ -52,6 +73,26 @@ impl Presence {
     ) -> Presence {
         self.second = Some((token, slot));
         self
+    }
+
+    /// Notes that the tokens of a request were made up: there is nobody to ask about them.
+    #[cfg(feature = "testing")]
+    pub(crate) fn make_up(extensions: &mut Extensions) {
+        if let Some(presence) = extensions.get_mut::<Presence>() {
+            presence.made_up = true;
+        }
+    }
+
+    pub(crate) fn is_made_up(&self) -> bool {
+        #[cfg(feature = "testing")]
+        return self.made_up;
+        #[cfg(not(feature = "testing"))]
+        false
+    }
+
+    /// Whether it was the gate of this server that ran last.
+    pub(crate) fn is_of(&self, gate: GateId) -> bool {
+        self.gate == gate
     }
 
     /// Takes its place in a request. The gate nearest to the handler decides who asks; what scope
@@ -86,12 +127,29 @@ impl Presence {
         self.token.as_ref().ok_or_else(Error::missing_credential)
     }
 
+    /// The token of the second slot.
+    pub(crate) fn second(&self) -> Option<&AccessToken> {
+        let (token, _) = self.second.as_ref()?;
+        token.as_ref()
+    }
+
+    /// The tokens of all slots.
+    pub(crate) fn tokens(&self) -> impl Iterator<Item = &AccessToken> {
+        self.token.iter().chain(self.second())
+    }
+
+    /// Puts these tokens in the place of those that were there.
+    pub(crate) fn replace(&mut self, first: Option<AccessToken>, second: Option<AccessToken>) {
+        self.token = first;
+        if let Some((token, _)) = &mut self.second {
+            *token = second;
+        }
+    }
+
     /// The token of the kind `name`, from whichever slot.
     pub(crate) fn of_kind(&self, name: &str) -> Result<&AccessToken, Error> {
-        let second = self.second.as_ref();
-        let held = second.and_then(|(token, _)| token.as_ref());
-        let mut tokens = self.token.iter().chain(held);
-        if let Some(token) = tokens.find(|token| token.kind() == name) {
+        let (second, held) = (self.second.as_ref(), self.second());
+        if let Some(token) = self.tokens().find(|token| token.kind() == name) {
             return Ok(token);
         }
         let place = second.and_then(|(_, slot)| slot.carrier_of(name));

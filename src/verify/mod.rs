@@ -1,17 +1,20 @@
 //! What it means to prove a credential: the trait, and its erased twin behind the door.
 
+mod erased;
+mod lifetime;
 mod reworded;
 
 use std::future::Future;
 use std::sync::Arc;
-use std::time::Duration;
 
-use crate::clock::{BoxFuture, Clock, UnixTime};
+use crate::clock::{Clock, UnixTime};
 use crate::credential::Credential;
 use crate::error::Error;
 use crate::status::Status;
 use crate::verified::Verified;
 
+pub(crate) use self::erased::{Blind, ErasedVerifier};
+pub use self::lifetime::VerdictLifetime;
 pub use self::reworded::Reworded;
 
 /// Proves credentials.
@@ -72,6 +75,30 @@ pub trait Verifier: Send + Sync + 'static {
     ) -> Option<Result<Verified, Error>> {
         let _ = (credential, moment);
         None
+    }
+
+    /// Whether [`confirm`](Self::confirm) finds out that a token was revoked. Only then can a route
+    /// demand [freshness](crate::ResourceServer::fresh). Say `true` only if `confirm` asks whoever may
+    /// revoke the token, on each call; and note in every answer of theirs when that was, with
+    /// [`Verified::confirmed_at`], or such routes ask again each time. Default: `false`.
+    fn sees_revocation(&self) -> bool {
+        false
+    }
+
+    /// Proves `credential` as [`verify`](Self::verify) does, and finds out whether it still stands: asks
+    /// whoever may revoke it, now, and takes no answer of before. For routes that demand
+    /// [freshness](crate::ResourceServer::fresh); asked only if
+    /// [`sees_revocation`](Self::sees_revocation) is `true`. Default: `verify`.
+    ///
+    /// # Errors
+    ///
+    /// As [`verify`](Self::verify).
+    fn confirm(
+        &self,
+        credential: &Credential<'_>,
+        moment: &Moment<'_>,
+    ) -> impl Future<Output = Result<Verified, Error>> + Send {
+        self.verify(credential, moment)
     }
 
     /// How long answers may be remembered. Default: accepted ones 30 seconds and never past
@@ -153,6 +180,18 @@ impl<V: Verifier> Verifier for Arc<V> {
         V::verify_now(self, credential, moment)
     }
 
+    fn sees_revocation(&self) -> bool {
+        V::sees_revocation(self)
+    }
+
+    fn confirm(
+        &self,
+        credential: &Credential<'_>,
+        moment: &Moment<'_>,
+    ) -> impl Future<Output = Result<Verified, Error>> + Send {
+        V::confirm(self, credential, moment)
+    }
+
     fn lifetime(&self) -> VerdictLifetime {
         V::lifetime(self)
     }
@@ -205,6 +244,11 @@ impl Verifier for Refuse {
         Some(Err(Error::invalid_token(self.0)))
     }
 
+    /// What is never accepted is never accepted for too long.
+    fn sees_revocation(&self) -> bool {
+        true
+    }
+
     fn provenance(&self) -> Option<Provenance> {
         Some(Provenance::nobody())
     }
@@ -242,111 +286,5 @@ impl std::fmt::Debug for Moment<'_> {
         f.debug_struct("Moment")
             .field("now", &self.now)
             .finish_non_exhaustive()
-    }
-}
-
-/// How long the verdict cache may remember what a [`Verifier`] said.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[must_use]
-pub struct VerdictLifetime {
-    accepted: Duration,
-    refused: Duration,
-}
-
-impl VerdictLifetime {
-    /// Remembers accepted tokens for `accepted`, never past their end, and no refusals. Zero:
-    /// each request is verified anew.
-    pub const fn accepted(accepted: Duration) -> VerdictLifetime {
-        VerdictLifetime {
-            accepted,
-            refused: Duration::ZERO,
-        }
-    }
-
-    /// Remembers refused tokens for `refused`, apart from the others. Failures of our own upstream
-    /// are never remembered.
-    pub const fn refused(self, refused: Duration) -> VerdictLifetime {
-        VerdictLifetime { refused, ..self }
-    }
-
-    /// The shorter of both, of each.
-    pub(crate) fn shorter(self, other: VerdictLifetime) -> VerdictLifetime {
-        VerdictLifetime {
-            accepted: self.accepted.min(other.accepted),
-            refused: self.refused.min(other.refused),
-        }
-    }
-
-    pub(crate) const fn of_accepted(self) -> Duration {
-        self.accepted
-    }
-
-    #[cfg_attr(not(feature = "cache"), allow(dead_code))]
-    pub(crate) const fn of_refused(self) -> Duration {
-        self.refused
-    }
-}
-
-impl Default for VerdictLifetime {
-    fn default() -> VerdictLifetime {
-        VerdictLifetime::accepted(Duration::from_secs(30))
-    }
-}
-
-/// [`Verifier`] behind a pointer.
-pub(crate) trait ErasedVerifier: Send + Sync {
-    fn verify<'a>(
-        &'a self,
-        credential: &'a Credential<'_>,
-        moment: &'a Moment<'_>,
-    ) -> BoxFuture<'a, Result<Verified, Error>>;
-
-    fn verify_now(
-        &self,
-        credential: &Credential<'_>,
-        moment: &Moment<'_>,
-    ) -> Option<Result<Verified, Error>>;
-
-    /// Of answers about a credential like this.
-    fn lifetime(&self, credential: &Credential<'_>) -> VerdictLifetime;
-
-    fn ready<'a>(&'a self, moment: &'a Moment<'_>) -> BoxFuture<'a, Result<(), Error>>;
-
-    fn status(&self, moment: &Moment<'_>) -> Status;
-
-    fn provenance(&self) -> Option<Provenance>;
-}
-
-impl<V: Verifier> ErasedVerifier for V {
-    fn verify<'a>(
-        &'a self,
-        credential: &'a Credential<'_>,
-        moment: &'a Moment<'_>,
-    ) -> BoxFuture<'a, Result<Verified, Error>> {
-        Box::pin(Verifier::verify(self, credential, moment))
-    }
-
-    fn verify_now(
-        &self,
-        credential: &Credential<'_>,
-        moment: &Moment<'_>,
-    ) -> Option<Result<Verified, Error>> {
-        Verifier::verify_now(self, credential, moment)
-    }
-
-    fn lifetime(&self, _: &Credential<'_>) -> VerdictLifetime {
-        Verifier::lifetime(self)
-    }
-
-    fn ready<'a>(&'a self, moment: &'a Moment<'_>) -> BoxFuture<'a, Result<(), Error>> {
-        Box::pin(Verifier::ready(self, moment))
-    }
-
-    fn status(&self, moment: &Moment<'_>) -> Status {
-        Verifier::status(self, moment)
-    }
-
-    fn provenance(&self) -> Option<Provenance> {
-        Verifier::provenance(self)
     }
 }

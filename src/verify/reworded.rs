@@ -93,6 +93,18 @@ impl<V: Verifier> Verifier for Reworded<V> {
         Some(self.reword(verdict))
     }
 
+    fn sees_revocation(&self) -> bool {
+        self.verifier.sees_revocation()
+    }
+
+    async fn confirm(
+        &self,
+        credential: &Credential<'_>,
+        moment: &Moment<'_>,
+    ) -> Result<Verified, Error> {
+        self.reword(self.verifier.confirm(credential, moment).await)
+    }
+
     fn lifetime(&self) -> VerdictLifetime {
         self.verifier.lifetime()
     }

@@ -13,16 +13,16 @@ const LONGEST_KID: usize = 256;
 
 /// The header members that count. Keys inside the token (`jwk`, `jku`, `x5u`, `x5c`) are not among
 /// them: they are never read (RFC 8725 §3.10).
-pub(super) struct Header<'a> {
-    pub(super) algorithm: Algorithm,
-    pub(super) typ: Option<Cow<'a, str>>,
-    pub(super) kid: Option<Cow<'a, str>>,
+pub(crate) struct Header<'a> {
+    pub(crate) algorithm: Algorithm,
+    pub(crate) typ: Option<Cow<'a, str>>,
+    pub(crate) kid: Option<Cow<'a, str>>,
 }
 
 impl<'a> Header<'a> {
     /// Reads the header's JSON text. `allowed` is what the verifier's owner named; nothing else
     /// is tried (RFC 8725 §3.1).
-    pub(super) fn read(text: &'a str, allowed: &[Algorithm]) -> Result<Header<'a>, Error> {
+    pub(crate) fn read(text: &'a str, allowed: &[Algorithm]) -> Result<Header<'a>, Error> {
         let (mut alg, mut typ, mut kid) = (None, None, None);
         let mut critical = None;
         json::members(text, |name, value| match &*name {

@@ -6,16 +6,16 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use crate::error::{Error, Reason};
 
 /// The parts of a token, not yet decoded.
-pub(super) struct Compact<'a> {
-    pub(super) header: &'a str,
-    pub(super) payload: &'a str,
-    pub(super) signature: &'a str,
+pub(crate) struct Compact<'a> {
+    pub(crate) header: &'a str,
+    pub(crate) payload: &'a str,
+    pub(crate) signature: &'a str,
     /// What the signature covers: header, dot, payload.
-    pub(super) signed: &'a str,
+    pub(crate) signed: &'a str,
 }
 
 impl<'a> Compact<'a> {
-    pub(super) fn split(token: &'a str) -> Result<Compact<'a>, Error> {
+    pub(crate) fn split(token: &'a str) -> Result<Compact<'a>, Error> {
         let mut dots = token.bytes().enumerate().filter(|(_, byte)| *byte == b'.');
         let (Some((first, _)), Some((second, _))) = (dots.next(), dots.next()) else {
             return Err(malformed(
@@ -48,14 +48,14 @@ impl<'a> Compact<'a> {
 
 /// Decodes base64url without padding, blanks or stray bits (RFC 7515 §2): one octet string has one
 /// spelling.
-pub(super) fn decode(part: &'static str, text: &str) -> Result<Vec<u8>, Error> {
+pub(crate) fn decode(part: &'static str, text: &str) -> Result<Vec<u8>, Error> {
     URL_SAFE_NO_PAD
         .decode(text)
         .map_err(|_| malformed(format!("{part} is no unpadded, canonical base64url")))
 }
 
 /// Decodes a part that holds JSON. RFC 7519 §7.2: it must be UTF-8, before anything reads it.
-pub(super) fn decode_text(part: &'static str, text: &str) -> Result<String, Error> {
+pub(crate) fn decode_text(part: &'static str, text: &str) -> Result<String, Error> {
     String::from_utf8(decode(part, text)?).map_err(|_| malformed(format!("{part} is no UTF-8")))
 }
 

@@ -1,0 +1,204 @@
+//! Where keys come from, and how one of them proves a signature.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::compact::{Compact, decode, decode_text};
+use super::header::Header;
+use crate::algorithm::Algorithm;
+use crate::error::{Error, Reason};
+use crate::jwks::{KeySet, Miss, Prepared, RemoteJwks, StaticJwks};
+use crate::lease::Lease;
+use crate::status::Status;
+use crate::verify::Moment;
+
+/// Where a verifier finds its keys: [`StaticJwks`] or [`RemoteJwks`].
+pub struct Keys(pub(crate) Source);
+
+pub(crate) enum Source {
+    Fixed(StaticJwks),
+    Remote(RemoteJwks),
+    /// With what stands for the secret when two verifiers are compared.
+    Secret(Algorithm, Arc<Prepared>, [u8; 32]),
+}
+
+impl From<StaticJwks> for Keys {
+    fn from(keys: StaticJwks) -> Keys {
+        Keys(Source::Fixed(keys))
+    }
+}
+
+impl From<RemoteJwks> for Keys {
+    fn from(keys: RemoteJwks) -> Keys {
+        Keys(Source::Remote(keys))
+    }
+}
+
+impl fmt::Debug for Keys {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.0 {
+            Source::Fixed(keys) => keys.fmt(f),
+            Source::Remote(keys) => keys.fmt(f),
+            Source::Secret(algorithm, ..) => write!(f, "Secret({algorithm}, [redacted])"),
+        }
+    }
+}
+
+/// A JWS that was taken apart. Nothing in it is proven.
+pub(crate) struct Signed<'a> {
+    compact: Compact<'a>,
+    pub(crate) header: Header<'a>,
+    signature: Vec<u8>,
+}
+
+impl<'a> Signed<'a> {
+    /// Reads everything that needs no key. `header` is the text of the compact form's header, and
+    /// `allowed` what its algorithm may be.
+    pub(crate) fn read(
+        compact: Compact<'a>,
+        header: &'a str,
+        allowed: &[Algorithm],
+    ) -> Result<Signed<'a>, Error> {
+        Ok(Signed {
+            header: Header::read(header, allowed)?,
+            signature: decode("signature", compact.signature)?,
+            compact,
+        })
+    }
+
+    /// The text that was signed. To be read once the signature is proven, and not sooner.
+    pub(crate) fn payload(&self) -> Result<String, Error> {
+        decode_text("payload", self.compact.payload)
+    }
+
+    fn kid(&self) -> Option<&str> {
+        self.header.kid.as_deref()
+    }
+
+    fn proven_with(&self, key: &Prepared) -> Result<(), Error> {
+        match key.verifies(self.compact.signed.as_bytes(), &self.signature) {
+            true => Ok(()),
+            false => Err(Error::new(Reason::Signature, "signature does not match")),
+        }
+    }
+
+    /// Proves the signature with the key of `set` that it names.
+    fn proven_by(&self, set: &KeySet, allowed: &[Algorithm]) -> Result<Result<Lease, Error>, Miss> {
+        let (key, prepared) = set.select(self.kid(), self.header.algorithm, allowed)?;
+        let proven = self.proven_with(prepared);
+        Ok(proven.map(|()| key.lease().clone()))
+    }
+}
+
+impl Source {
+    /// Proves a signature with the keys at hand, and lends what proved it, if that may be withdrawn.
+    pub(crate) fn prove_now(
+        &self,
+        signed: &Signed<'_>,
+        allowed: &[Algorithm],
+        moment: &Moment<'_>,
+    ) -> Result<Option<Lease>, Unproven> {
+        let outcome = match self {
+            Source::Secret(_, secret, _) => {
+                signed.proven_with(secret)?;
+                return Ok(None);
+            }
+            Source::Fixed(keys) => signed.proven_by(&keys.set, allowed),
+            Source::Remote(keys) => {
+                let snapshot = keys.snapshot(moment).ok_or(Unproven::Wait)?;
+                match signed.proven_by(&snapshot.set, allowed) {
+                    Err(Miss::Unknown(_)) => return Err(Unproven::Wait),
+                    outcome => outcome,
+                }
+            }
+        };
+        Ok(Some(outcome.map_err(Error::from)??))
+    }
+
+    /// As [`prove_now`](Self::prove_now), and waits for a newer set if that might have the key.
+    pub(crate) async fn prove(
+        &self,
+        signed: &Signed<'_>,
+        allowed: &[Algorithm],
+        moment: &Moment<'_>,
+    ) -> Result<Option<Lease>, Error> {
+        match (self.prove_now(signed, allowed, moment), self) {
+            (Ok(lease), _) => Ok(lease),
+            (Err(Unproven::Refused(error)), _) => Err(error),
+            (Err(Unproven::Wait), Source::Remote(keys)) => {
+                renewed(keys, signed, allowed, moment).await.map(Some)
+            }
+            // Only a key of a remote set is ever waited for.
+            (Err(Unproven::Wait), _) => {
+                let why = "the key set has no such key";
+                Err(Error::new(Reason::UnknownKey, why))
+            }
+        }
+    }
+
+    /// Brings the keys beforehand.
+    pub(crate) async fn ready(&self, moment: &Moment<'_>) -> Result<(), Error> {
+        match self {
+            Source::Remote(keys) if keys.snapshot(moment).is_none() => {
+                keys.renewed(None, &|_| true, moment).await
+            }
+            _ => Ok(()),
+        }
+    }
+
+    pub(crate) fn report(&self, moment: &Moment<'_>, status: &mut Status) {
+        if let Source::Remote(keys) = self {
+            status.keys.push(keys.status(moment.now()));
+        }
+    }
+}
+
+/// Proves a signature with a set that is newer than the one that lacks its key.
+async fn renewed(
+    keys: &RemoteJwks,
+    signed: &Signed<'_>,
+    allowed: &[Algorithm],
+    moment: &Moment<'_>,
+) -> Result<Lease, Error> {
+    let has = |set: &KeySet| {
+        let found = set.select(signed.kid(), signed.header.algorithm, allowed);
+        !matches!(found, Err(Miss::Unknown(_)))
+    };
+    keys.renewed(signed.kid(), &has, moment).await?;
+    let moment = Moment::of(moment.clock());
+    let Some(snapshot) = keys.snapshot(&moment) else {
+        let error = Error::new(Reason::KeysUnavailable, "the issuer's keys are too old");
+        return Err(error.with_retry_after(Duration::from_secs(5)));
+    };
+    signed
+        .proven_by(&snapshot.set, allowed)
+        .unwrap_or_else(|miss| {
+            if matches!(miss, Miss::Unknown(_)) {
+                keys.note_absent(&snapshot, signed.kid());
+            }
+            Err(miss.into())
+        })
+}
+
+/// Why a signature is not proven at once.
+pub(crate) enum Unproven {
+    Refused(Error),
+    /// A newer set might have the key.
+    Wait,
+}
+
+impl From<Error> for Unproven {
+    fn from(error: Error) -> Unproven {
+        Unproven::Refused(error)
+    }
+}
+
+impl From<Miss> for Error {
+    fn from(miss: Miss) -> Error {
+        match miss {
+            Miss::Unknown(why) | Miss::Ambiguous(why) => Error::new(Reason::UnknownKey, why),
+            Miss::Unfit(why) => Error::new(Reason::Algorithm, why),
+        }
+    }
+}

@@ -1,0 +1,55 @@
+//! The files that synchronise threads by themselves, in every order that threads can take: loom's
+//! atomics stand in for those of the standard library, the files are those of `src/`.
+//!
+//! Each model is run a second time with the protocol weakened, and must then find what goes wrong: a
+//! model that cannot fail proves nothing.
+#![allow(clippy::unwrap_used)] // A test says what must be there by taking it.
+
+#[path = "../../src/verdict/forgetting.rs"]
+mod forgetting;
+#[path = "../../src/lease.rs"]
+mod lease;
+
+mod adopting;
+mod keeping;
+
+/// What `src/sync.rs` has, of loom; and fences that can be taken away.
+mod sync {
+    use std::cell::Cell;
+
+    pub(crate) use loom::sync::Arc;
+    pub(crate) use loom::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+
+    thread_local! {
+        /// loom runs all threads of a model on one.
+        static FENCED: Cell<bool> = const { Cell::new(true) };
+    }
+
+    pub(crate) fn fence(order: Ordering) {
+        if FENCED.get() {
+            loom::sync::atomic::fence(order);
+        }
+    }
+
+    pub(crate) fn without_fences<T>(run: impl FnOnce() -> T) -> T {
+        FENCED.set(false);
+        let outcome = std::panic::catch_unwind(std::panic::AssertUnwindSafe(run));
+        FENCED.set(true);
+        outcome.unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+    }
+}
+
+/// `src/lease.rs` counts in it.
+mod clock {
+    pub(crate) use portcullis::UnixTime;
+}
+
+/// What a model says that finds something wrong; `None` if it finds nothing.
+fn finds(model: impl FnOnce()) -> Option<String> {
+    let panic = std::panic::catch_unwind(std::panic::AssertUnwindSafe(model)).err()?;
+    let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
+    Some(
+        text.or_else(|| panic.downcast_ref::<String>().cloned())
+            .unwrap_or_default(),
+    )
+}
