@@ -62,10 +62,8 @@ struct Limits {
     interval: Duration,
     /// How long a request waits for keys at most.
     wait: Duration,
-    /// Of one fetch or call.
+    /// Of one fetch of keys, and of all that it takes to have the issuer's word.
     deadline: Duration,
-    /// How long a request may wait for the issuer's word: its turn, and the call.
-    word: Duration,
     /// How long an opaque token is remembered.
     remembered: Duration,
     /// What a slow machine may add.
@@ -78,7 +76,6 @@ const LIMITS: Limits = Limits {
     interval: Duration::from_secs(1),
     wait: Duration::from_secs(2),
     deadline: Duration::from_secs(3),
-    word: Duration::from_secs(6),
     remembered: Duration::from_secs(4),
     slack: Duration::from_secs(3),
 };

@@ -287,7 +287,7 @@ impl Traffic<'_> {
                 if let (200, Some(opaque)) = (status, opaque) {
                     opaque.note(sent);
                 }
-                if answer.took > LIMITS.word + LIMITS.slack {
+                if answer.took > LIMITS.deadline + LIMITS.slack {
                     return refuse("it came too late");
                 }
             }

@@ -279,8 +279,8 @@ impl World {
     }
 
     /// How often the issuer was asked, as the issuer says itself where it can, or else as the gate
-    /// does. `None` if neither can.
-    pub(crate) fn asked(&self) -> Option<u64> {
+    /// does.
+    pub(crate) fn asked(&self) -> u64 {
         let told = match (&self.issuing, &self.sort) {
             (Issuing::Embedded(issuer), Sort::Answers(_) | Sort::Redirects | Sort::Breaks(_)) => {
                 Some(issuer.asked(self.needs.endpoint()) as u64)
@@ -290,9 +290,9 @@ impl World {
             _ => None,
         };
         let status = self.gate.server.status();
-        told.or(match self.needs {
-            Needs::Keys => status.keys.first().map(|keys| keys.fetches),
-            Needs::Word => status.endpoints.first().map(|endpoint| endpoint.calls),
+        told.unwrap_or(match self.needs {
+            Needs::Keys => status.keys[0].fetches,
+            Needs::Word => status.endpoints[0].calls,
         })
     }
 
