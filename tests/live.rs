@@ -8,7 +8,7 @@
     feature = "reqwest"
 ))]
 // clippy knows a test by its attribute, not the helpers beside it; and nobody imports a test.
-#![allow(clippy::unwrap_used, unreachable_pub)]
+#![allow(clippy::unwrap_used, clippy::print_stdout, unreachable_pub)]
 
 #[path = "built/mod.rs"]
 mod built;
@@ -30,6 +30,8 @@ fn the_calendar_outlives_its_issuer() {
 
 #[cfg(unix)]
 mod unix {
+    use std::os::unix::fs::PermissionsExt;
+    use std::path::{Path, PathBuf};
     use std::time::{Duration, Instant};
 
     use portcullis::testing::AuthorizationServer;
@@ -124,6 +126,22 @@ mod unix {
         }
     }
 
+    /// A file that is not there, before and after.
+    struct KeysFile(PathBuf);
+
+    impl KeysFile {
+        fn new() -> KeysFile {
+            let name = format!("live-keys-{}.json", std::process::id());
+            KeysFile(Path::new(env!("CARGO_TARGET_TMPDIR")).join(name))
+        }
+    }
+
+    impl Drop for KeysFile {
+        fn drop(&mut self) {
+            let _ = std::fs::remove_file(&self.0);
+        }
+    }
+
     /// Tokens with a key that nobody has.
     struct Forger(AuthorizationServer, String);
 
@@ -213,5 +231,60 @@ mod unix {
         let again = issuer.token("OPAQUE");
         calendar.comes_to_tell("back, opaque", again, 200).await;
         calendar.knows("back", &[back, again]).await;
+    }
+
+    #[tokio::test]
+    async fn a_calendar_that_starts_while_its_issuer_is_down_knows_the_keys_in_its_file() {
+        let mut issuer = Issuer::start().await;
+        let file = KeysFile::new();
+        let options = ["--keys-file", file.0.to_str().unwrap()];
+        let known = issuer.token("TOKEN").to_owned();
+        let unseen = issuer.token("UNSEEN").to_owned();
+        let remembered = issuer.token("OPAQUE").to_owned();
+        let mut calendar = Calendar::of(&issuer, &options).await;
+        calendar.comes_to_tell("at first", &known, 200).await;
+        calendar.comes_to_tell("at first", &remembered, 200).await;
+        // It is written in the background.
+        while !file.0.exists() {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        let mode = file.0.metadata().unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o600, "{mode:o}");
+        let new = issuer.rotate().await;
+        drop(calendar);
+
+        for down in ["STOP", "KILL"] {
+            match down {
+                "KILL" => issuer.kill().await,
+                signal => issuer.signal(signal).await,
+            }
+            // Its first request is the first it knows of; it does not wait for the issuer.
+            let mut calendar = Calendar::of(&issuer, &options).await;
+            calendar.knows(down, &[&known, &unseen]).await;
+            calendar.cannot_tell(down, &new, KEYS).await;
+            // The issuer's word is not kept.
+            calendar.cannot_tell(down, &remembered, OPAQUE).await;
+            // Without the file it knows nothing.
+            let mut without = Calendar::of(&issuer, &[]).await;
+            without.cannot_tell(down, &known, KEYS).await;
+            calendar.knows(down, &[&known, &unseen]).await;
+        }
+
+        let mut calendar = Calendar::of(&issuer, &options).await;
+        calendar.knows("before it is back", &[&known]).await;
+        let issuer = issuer.again().await;
+        let back = issuer.token("TOKEN");
+        calendar.comes_to_tell("back", back, 200).await;
+        calendar.comes_to_tell("withdrawn", &known, 401).await;
+        // What is in the file by now are the keys of today.
+        let begun = Instant::now();
+        loop {
+            let kept = std::fs::read_to_string(&file.0).unwrap();
+            if kept.contains(&issuer.kid()) {
+                break;
+            }
+            assert!(begun.elapsed() < RECOVERED, "{kept}");
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
     }
 }

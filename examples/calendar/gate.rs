@@ -29,10 +29,13 @@ pub fn gate(
     issuer: &str,
     introspection: Option<Introspection>,
 ) -> Result<ResourceServer, ConfigError> {
-    let keys = match &options.jwks_uri {
+    let mut keys = match &options.jwks_uri {
         Some(uri) => RemoteJwks::at(uri),
         None => RemoteJwks::discover(issuer),
     };
+    if let Some(file) = &options.keys_file {
+        keys = keys.last_known_good(file);
+    }
     let leeway = Duration::from_secs(options.leeway);
     let mut jwt = JwtVerifier::builder(issuer, &options.audience)
         .keys(keys.build()?)

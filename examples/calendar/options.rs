@@ -27,6 +27,10 @@ pub struct Options {
     /// Where its keys are, if its metadata does not say
     #[arg(long, env = "CALENDAR_JWKS_URI", value_name = "URL")]
     pub jwks_uri: Option<String>,
+    /// A file for its keys, so that a start while it is down knows them; whoever can write it says
+    /// which keys are good
+    #[arg(long, env = "CALENDAR_KEYS_FILE", value_name = "FILE")]
+    pub keys_file: Option<PathBuf>,
     /// What a token's `aud` must name
     #[arg(long, env = "CALENDAR_AUDIENCE", value_name = "URL")]
     #[arg(default_value = "https://api.example.com/calendar/v1/")]
@@ -143,6 +147,7 @@ impl Options {
         let kid = self.client_key_id.is_some();
         for (given, option, wanted_too, wanted) in [
             (self.jwks_uri.is_some(), "--jwks-uri", real, "--issuer"),
+            (self.keys_file.is_some(), "--keys-file", real, "--issuer"),
             (ask, ASK, real, "--issuer"),
             (self.app_token && real, "--app-token", ask, ASK),
             (id, "--client-id", ask, ASK),
@@ -214,6 +219,9 @@ impl Options {
                 "keys",
                 self.jwks_uri.as_deref().unwrap_or("named in its metadata"),
             );
+        }
+        if let Some(file) = &self.keys_file {
+            line("kept in", &file.display().to_string());
         }
         line("audience", &self.audience);
         line("algorithms", &algorithms.join(", "));

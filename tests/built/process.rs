@@ -2,11 +2,12 @@
 #![allow(dead_code)] // No test needs all of it.
 
 use std::process::{ExitStatus, Stdio};
+use std::time::Duration;
 
 use tokio::io::{AsyncBufReadExt, AsyncRead, BufReader};
 use tokio::process::{Child, Command};
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 
 use super::built::PATIENCE;
 
@@ -76,6 +77,10 @@ impl Process {
             .args(["-c", &format!("kill -{signal} {pid}")])
             .status();
         assert!(sent.await.expect("a shell").success());
+        // Who is told to stop goes on until all its threads have heard of it.
+        while signal == "STOP" && !has_stopped(&pid) {
+            sleep(Duration::from_millis(10)).await;
+        }
     }
 
     /// Waits for its end, and returns the whole log.
@@ -88,6 +93,20 @@ impl Process {
         }
         (status, std::mem::take(&mut self.heard))
     }
+}
+
+/// Whether every thread of a process stands still. Where the system does not say it is assumed.
+#[cfg(unix)]
+fn has_stopped(pid: &str) -> bool {
+    let Ok(threads) = std::fs::read_dir(format!("/proc/{pid}/task")) else {
+        return true;
+    };
+    let mut states = threads.flatten().filter_map(|thread| {
+        // The state follows the name, which is in brackets and may hold any.
+        let stat = std::fs::read_to_string(thread.path().join("stat")).ok()?;
+        stat.rsplit_once(") ")?.1.chars().next()
+    });
+    states.all(|state| state == 'T')
 }
 
 /// The lines of a stream, which is read to its end whether anybody listens or not.

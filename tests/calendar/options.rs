@@ -188,6 +188,14 @@ async fn options_that_make_no_sense_are_one_line_and_exit_code_2() {
             "--jwks-uri is given without --issuer",
         ),
         (
+            "--keys-file f".to_owned(),
+            "--keys-file is given without --issuer",
+        ),
+        (
+            format!("{REAL} --keys-file /nowhere/keys"),
+            "file of the last good keys is /nowhere/keys, wanted a file in a folder that exists",
+        ),
+        (
             format!("{ASK} --client-secret s"),
             "--introspection-uri is given without --client-id",
         ),

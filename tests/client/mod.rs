@@ -3,6 +3,8 @@
 
 use std::time::{Duration, Instant};
 
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use http_body_util::{BodyExt, Full};
 use hyper::HeaderMap;
 use hyper::body::Bytes;
@@ -129,3 +131,33 @@ impl Client {
 type Head = (Response<()>, String);
 
 const FORM: &str = "application/x-www-form-urlencoded";
+
+/// The name of the key a JWT says it is signed with.
+pub(crate) fn kid_of(token: &str) -> String {
+    let header = token.split('.').next().unwrap_or_default();
+    let header = URL_SAFE_NO_PAD.decode(header).expect("base64url");
+    let header: serde_json::Value = serde_json::from_slice(&header).expect("JSON");
+    header["kid"].as_str().expect("a kid").to_owned()
+}
+
+/// What all of them come to, at the same time.
+pub(crate) async fn join_all<F: Future + Unpin>(
+    futures: impl IntoIterator<Item = F>,
+) -> Vec<F::Output> {
+    let mut waiting: Vec<Result<F::Output, F>> = futures.into_iter().map(Err).collect();
+    std::future::poll_fn(|cx| {
+        for one in &mut waiting {
+            if let Err(future) = one
+                && let std::task::Poll::Ready(done) = std::pin::Pin::new(future).poll(cx)
+            {
+                *one = Ok(done);
+            }
+        }
+        match waiting.iter().all(Result::is_ok) {
+            true => std::task::Poll::Ready(()),
+            false => std::task::Poll::Pending,
+        }
+    })
+    .await;
+    waiting.into_iter().filter_map(Result::ok).collect()
+}

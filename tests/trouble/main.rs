@@ -11,8 +11,8 @@
     feature = "jwt",
     feature = "reqwest"
 ))]
-// clippy knows a test by its attribute, not the helpers beside it.
-#![allow(clippy::unwrap_used)]
+// clippy knows a test by its attribute, not the helpers beside it; and the tables are for readers.
+#![allow(clippy::unwrap_used, clippy::print_stdout, clippy::print_stderr)]
 
 #[path = "../built/mod.rs"]
 mod built;

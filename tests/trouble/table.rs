@@ -14,8 +14,7 @@ pub(crate) struct Row {
     /// The slowest answer to a token that needs the issuer.
     pub(crate) unknown: Option<(u16, Option<u64>, Duration)>,
     pub(crate) made_up: u64,
-    /// `None` if nobody knows.
-    pub(crate) asked: Option<u64>,
+    pub(crate) asked: u64,
     pub(crate) lasted: Duration,
     /// `None` if trouble did not end, or was none.
     pub(crate) recovered: Option<Duration>,
@@ -49,7 +48,7 @@ impl Row {
             self.made,
             self.failed,
             self.slowest.as_millis(),
-            self.asked.map_or("?".to_owned(), |asked| asked.to_string()),
+            self.asked,
             self.lasted.as_secs_f64(),
             self.made_up,
         );

@@ -81,7 +81,7 @@ pub(crate) struct World {
 
 enum Issuing {
     Embedded(AuthorizationServer),
-    Program(Issuer),
+    Program(Box<Issuer>),
 }
 
 /// Somebody who vouches for tokens of their own.
@@ -98,7 +98,7 @@ impl World {
             Sort::Signal(_) => {
                 let issuer = Issuer::start().await;
                 let server = gate(needs, &issuer.url, &issuer.url, deadline);
-                (Issuing::Program(issuer), server)
+                (Issuing::Program(Box::new(issuer)), server)
             }
             Sort::NoName => {
                 let (issuer, server) = nameless(needs, deadline).await;
@@ -170,7 +170,7 @@ impl World {
             (Sort::Refuses, Issuing::Embedded(issuer)) => {
                 issuer.restart().await.expect("the port is kept");
             }
-            (Sort::Signal("KILL"), Issuing::Program(issuer)) => *issuer = issuer.again().await,
+            (Sort::Signal("KILL"), Issuing::Program(issuer)) => **issuer = issuer.again().await,
             (Sort::Signal(_), Issuing::Program(issuer)) => issuer.signal("CONT").await,
             (Sort::NoName, _) => return false,
             _ => unreachable!("trouble and issuer do not fit"),
@@ -279,8 +279,8 @@ impl World {
     }
 
     /// How often the issuer was asked, as the issuer says itself where it can, or else as the gate
-    /// does. `None` if neither can.
-    pub(crate) fn asked(&self) -> Option<u64> {
+    /// does.
+    pub(crate) fn asked(&self) -> u64 {
         let told = match (&self.issuing, &self.sort) {
             (Issuing::Embedded(issuer), Sort::Answers(_) | Sort::Redirects | Sort::Breaks(_)) => {
                 Some(issuer.asked(self.needs.endpoint()) as u64)
@@ -290,9 +290,9 @@ impl World {
             _ => None,
         };
         let status = self.gate.server.status();
-        told.or(match self.needs {
-            Needs::Keys => status.keys.first().map(|keys| keys.fetches),
-            Needs::Word => status.endpoints.first().map(|endpoint| endpoint.calls),
+        told.unwrap_or(match self.needs {
+            Needs::Keys => status.keys[0].fetches,
+            Needs::Word => status.endpoints[0].calls,
         })
     }
 
