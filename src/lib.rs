@@ -266,6 +266,8 @@ mod fetch_reqwest;
 mod guard;
 pub mod guide;
 mod hierarchy;
+#[cfg(any(feature = "jwt", feature = "introspection"))]
+mod hints;
 #[cfg(feature = "introspection")]
 mod introspection;
 #[cfg(feature = "jwt")]

@@ -27,6 +27,7 @@ const FLOORS: [&[&str]; 14] = [
         "clock",
         "status",
         "jitter",
+        "hints",
         "algorithm",
         "scope",
         "role_tree",

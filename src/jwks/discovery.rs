@@ -4,9 +4,9 @@ use std::borrow::Cow;
 use std::fmt;
 use std::sync::Arc;
 
-use http::header::ACCEPT;
-use http::{HeaderValue, Request, StatusCode, Uri};
+use http::Uri;
 
+use super::document::{self, Answer, Fault};
 use crate::clock::Clock;
 use crate::error::ConfigError;
 use crate::fetch::{Fetcher, secure_url};
@@ -17,7 +17,16 @@ use crate::text::quote;
 #[derive(Clone)]
 pub(super) enum Source {
     At(Uri),
-    Discover { issuer: Box<str>, urls: [Uri; 2] },
+    Discover(Metadata),
+}
+
+/// Where an issuer's metadata is, and where it may send us.
+#[derive(Clone)]
+pub(super) struct Metadata {
+    issuer: Box<str>,
+    urls: [Uri; 2],
+    /// Where the `jwks_uri` may lie: the issuer's own origin first.
+    origins: Vec<String>,
 }
 
 impl Source {
@@ -25,7 +34,7 @@ impl Source {
     pub(super) fn uri(&self) -> &Uri {
         match self {
             Source::At(uri) => uri,
-            Source::Discover { urls, .. } => &urls[0],
+            Source::Discover(metadata) => &metadata.urls[0],
         }
     }
 }
@@ -34,7 +43,7 @@ impl fmt::Display for Source {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Source::At(uri) => uri.fmt(f),
-            Source::Discover { issuer, .. } => f.write_str(issuer),
+            Source::Discover(metadata) => f.write_str(&metadata.issuer),
         }
     }
 }
@@ -43,7 +52,7 @@ impl fmt::Display for Source {
 ///
 /// RFC 8414 §3.1 inserts the well-known part between host and path; OpenID Connect Discovery §4
 /// appends it. Neither normalises anything.
-pub(super) fn metadata_urls(issuer: &str) -> Result<[Uri; 2], ConfigError> {
+fn metadata_urls(issuer: &str) -> Result<[Uri; 2], ConfigError> {
     let uri = secure_url("issuer", issuer)?;
     // RFC 8414 §2.
     if uri.query().is_some() {
@@ -53,7 +62,8 @@ pub(super) fn metadata_urls(issuer: &str) -> Result<[Uri; 2], ConfigError> {
         )));
     }
     let path = uri.path().trim_end_matches('/');
-    let origin = origin(&uri);
+    let authority = uri.authority().map_or("", |authority| authority.as_str());
+    let origin = format!("{}://{authority}", uri.scheme_str().unwrap_or("https"));
     let inserted = format!("{origin}/.well-known/oauth-authorization-server{path}");
     let appended = format!("{origin}{path}/.well-known/openid-configuration");
     Ok([
@@ -62,94 +72,119 @@ pub(super) fn metadata_urls(issuer: &str) -> Result<[Uri; 2], ConfigError> {
     ])
 }
 
+/// Scheme, host and port (RFC 6454 §4), in one spelling.
 fn origin(uri: &Uri) -> String {
-    let authority = uri.authority().map_or("", |authority| authority.as_str());
-    format!("{}://{authority}", uri.scheme_str().unwrap_or("https"))
+    let scheme = uri.scheme_str().unwrap_or("https");
+    let host = uri.host().unwrap_or("").to_ascii_lowercase();
+    match uri.port_u16() {
+        None => format!("{scheme}://{host}"),
+        Some(443) if scheme == "https" => format!("{scheme}://{host}"),
+        Some(80) if scheme == "http" => format!("{scheme}://{host}"),
+        Some(port) => format!("{scheme}://{host}:{port}"),
+    }
 }
 
-/// Finds the `jwks_uri` of `issuer`.
+/// Finds the `jwks_uri` of an issuer.
 ///
 /// # Errors
 ///
 /// A sentence that says what each of the two places answered.
 pub(super) async fn find_jwks_uri(
-    issuer: &str,
-    urls: &[Uri; 2],
+    metadata: &Metadata,
     fetcher: &Fetcher,
     clock: &Arc<dyn Clock>,
-) -> Result<Uri, String> {
+) -> Result<Uri, Fault> {
     let mut faults = Vec::new();
-    for url in urls {
-        let found = match get(url, fetcher, clock).await {
-            Ok(document) => read_jwks_uri(&document, issuer, url),
-            Err(why) => Err(why),
+    let mut retry_after = None;
+    for url in &metadata.urls {
+        let found = match document::get(url, None, fetcher, clock).await {
+            Ok(Answer::Whole(document)) => metadata.read_jwks_uri(&document.text),
+            // None that is known was named.
+            Ok(Answer::NotModified(_)) => Err("status is 304, wanted 200".to_owned()),
+            Err(fault) => {
+                retry_after = retry_after.max(fault.retry_after);
+                Err(fault.why)
+            }
         };
         match found {
             Ok(uri) => return Ok(uri),
             Err(why) => faults.push(format!("{}: {why}", url.path())),
         }
     }
-    Err(format!(
-        "metadata of {issuer} cannot be had ({})",
-        faults.join("; ")
-    ))
-}
-
-/// Brings a JSON document. Content types vary in the field and are not looked at.
-///
-/// # Errors
-///
-/// A sentence, unless the answer is a 200 with UTF-8 text.
-pub(super) async fn get(
-    url: &Uri,
-    fetcher: &Fetcher,
-    clock: &Arc<dyn Clock>,
-) -> Result<String, String> {
-    let mut request = Request::new(Vec::new());
-    *request.uri_mut() = url.clone();
-    request.headers_mut().insert(
-        ACCEPT,
-        HeaderValue::from_static("application/json, application/jwk-set+json"),
-    );
-    let response = fetcher
-        .send(request, clock)
-        .await
-        .map_err(|error| error.to_string())?;
-    if response.status() != StatusCode::OK {
-        return Err(format!(
-            "status is {}, wanted 200",
-            response.status().as_u16()
-        ));
-    }
-    String::from_utf8(response.into_body()).map_err(|_| "answer is no UTF-8".to_owned())
-}
-
-/// Reads the metadata document that `url` gave.
-fn read_jwks_uri(document: &str, issuer: &str, url: &Uri) -> Result<Uri, String> {
-    let (mut named, mut jwks_uri) = (None, None);
-    json::members(document, |name, value| {
-        if let Json::String(text) = value {
-            match &*name {
-                "issuer" => named = Some(text.into_owned()),
-                "jwks_uri" => jwks_uri = Some(text.into_owned()),
-                _ => {}
-            }
-        }
+    Err(Fault {
+        why: format!(
+            "metadata of {} cannot be had ({})",
+            metadata.issuer,
+            faults.join("; ")
+        ),
+        retry_after,
     })
-    .map_err(|error| format!("answer is no strict JSON object: {error}"))?;
-    // RFC 8414 §3.3: identical, or none of it may be used. Else one issuer could name another's
-    // keys as its own.
-    if named.as_deref() != Some(issuer) {
-        let found = named.map_or(Cow::Borrowed("absent"), |named| Cow::Owned(quote(&named)));
-        return Err(format!("issuer is {found}, wanted {}", quote(issuer)));
+}
+
+impl Metadata {
+    /// Of `issuer`, at the two places where it may be.
+    ///
+    /// # Errors
+    ///
+    /// If `issuer` is no https URL (http on loopback) without query.
+    pub(super) fn of(issuer: &str) -> Result<Metadata, ConfigError> {
+        let urls = metadata_urls(issuer)?;
+        Ok(Metadata {
+            origins: vec![origin(&urls[0])],
+            issuer: issuer.into(),
+            urls,
+        })
     }
-    let jwks_uri = jwks_uri.ok_or("there is no jwks_uri")?;
-    let found = secure_url("jwks_uri", &jwks_uri).map_err(|error| error.to_string())?;
-    // What an https document says is not fetched without TLS, not even from this machine.
-    if found.scheme_str() == Some("http") && url.scheme_str() == Some("https") {
-        return Err(format!("jwks_uri is {}, wanted https", quote(&jwks_uri)));
+
+    /// Lets the `jwks_uri` lie at another origin, too.
+    ///
+    /// # Errors
+    ///
+    /// If `url` is no https URL (http on loopback) that ends after the host and its port.
+    pub(super) fn allow_origin(&mut self, url: &str) -> Result<(), ConfigError> {
+        let uri = secure_url("origin of the jwks_uri", url)?;
+        if uri.path_and_query().is_some_and(|rest| rest != "/") {
+            return Err(ConfigError::new(format!(
+                "origin of the jwks_uri is {}, wanted a scheme and a host alone",
+                quote(url)
+            )));
+        }
+        self.origins.push(origin(&uri));
+        Ok(())
     }
-    Ok(found)
+
+    /// Reads the metadata document.
+    fn read_jwks_uri(&self, document: &str) -> Result<Uri, String> {
+        let (mut named, mut jwks_uri) = (None, None);
+        json::members(document, |name, value| {
+            if let Json::String(text) = value {
+                match &*name {
+                    "issuer" => named = Some(text.into_owned()),
+                    "jwks_uri" => jwks_uri = Some(text.into_owned()),
+                    _ => {}
+                }
+            }
+        })
+        .map_err(|error| format!("answer is no strict JSON object: {error}"))?;
+        // RFC 8414 §3.3: identical, or none of it may be used. Else one issuer could name another's
+        // keys as its own.
+        if named.as_deref() != Some(&*self.issuer) {
+            let found = named.map_or(Cow::Borrowed("absent"), |named| Cow::Owned(quote(&named)));
+            return Err(format!("issuer is {found}, wanted {}", quote(&self.issuer)));
+        }
+        let jwks_uri = jwks_uri.ok_or("there is no jwks_uri")?;
+        let found = secure_url("jwks_uri", &jwks_uri).map_err(|error| error.to_string())?;
+        // Whoever can change one document of the issuer's must not lead us to keys of their own, nor
+        // to a server in our own network.
+        if !self.origins.contains(&origin(&found)) {
+            return Err(format!(
+                "jwks_uri is {}, wanted one at {}: another origin must be allowed by name",
+                quote(&jwks_uri),
+                self.origins.join(" or ")
+            ));
+        }
+        Ok(found)
+    }
 }
 
 #[cfg(test)]
@@ -185,29 +220,64 @@ mod tests {
     }
 
     #[test]
-    fn the_document_must_name_the_same_issuer() {
-        let url = Uri::from_static("https://as.example/x");
-        let read = |document: &str| read_jwks_uri(document, "https://as.example", &url);
+    fn the_document_must_name_the_same_issuer_and_keys_of_its_own() {
+        let mut metadata = Metadata::of("https://as.example").unwrap();
+        let read = |metadata: &Metadata, document: &str| metadata.read_jwks_uri(document);
+        for (document, found) in [
+            (
+                r#"{"issuer":"https://as.example","jwks_uri":"https://as.example//jwks"}"#,
+                Ok(Uri::from_static("https://as.example//jwks")),
+            ),
+            (
+                r#"{"issuer":"https://as.example","jwks_uri":"https://AS.example:443/jwks"}"#,
+                Ok(Uri::from_static("https://AS.example:443/jwks")),
+            ),
+            (
+                r#"{"issuer":"https://as.example/","jwks_uri":"https://as.example/jwks"}"#,
+                Err("issuer is \"https://as.example/\", wanted \"https://as.example\""),
+            ),
+            (
+                r#"{"jwks_uri":"https://as.example/jwks"}"#,
+                Err("issuer is absent, wanted \"https://as.example\""),
+            ),
+            (
+                r#"{"issuer":"https://as.example"}"#,
+                Err("there is no jwks_uri"),
+            ),
+            (
+                r#"{"issuer":"https://as.example","jwks_uri":"http://127.0.0.1/jwks"}"#,
+                Err(
+                    "jwks_uri is \"http://127.0.0.1/jwks\", wanted one at https://as.example: \
+                     another origin must be allowed by name",
+                ),
+            ),
+            (
+                r#"{"issuer":"https://as.example","jwks_uri":"https://as.example:8443/jwks"}"#,
+                Err(
+                    "jwks_uri is \"https://as.example:8443/jwks\", wanted one at \
+                     https://as.example: another origin must be allowed by name",
+                ),
+            ),
+        ] {
+            assert_eq!(
+                read(&metadata, document),
+                found.map_err(str::to_owned),
+                "{document}"
+            );
+        }
+        assert!(read(&metadata, "{").is_err());
+
+        let elsewhere = r#"{"issuer":"https://as.example","jwks_uri":"https://keys.example/v3"}"#;
+        assert!(read(&metadata, elsewhere).is_err());
+        metadata.allow_origin("https://keys.example").unwrap();
+        assert!(read(&metadata, elsewhere).is_ok());
         assert_eq!(
-            read(r#"{"issuer":"https://as.example","jwks_uri":"https://as.example//jwks"}"#),
-            Ok(Uri::from_static("https://as.example//jwks"))
+            metadata
+                .allow_origin("https://keys.example/v3")
+                .unwrap_err()
+                .to_string(),
+            "origin of the jwks_uri is \"https://keys.example/v3\", wanted a scheme and a host alone"
         );
-        assert_eq!(
-            read(r#"{"issuer":"https://as.example/","jwks_uri":"https://as.example/jwks"}"#),
-            Err("issuer is \"https://as.example/\", wanted \"https://as.example\"".to_owned())
-        );
-        assert_eq!(
-            read(r#"{"jwks_uri":"https://as.example/jwks"}"#),
-            Err("issuer is absent, wanted \"https://as.example\"".to_owned())
-        );
-        assert_eq!(
-            read(r#"{"issuer":"https://as.example"}"#),
-            Err("there is no jwks_uri".to_owned())
-        );
-        assert_eq!(
-            read(r#"{"issuer":"https://as.example","jwks_uri":"http://127.0.0.1/jwks"}"#),
-            Err("jwks_uri is \"http://127.0.0.1/jwks\", wanted https".to_owned())
-        );
-        assert!(read("{").is_err());
+        assert!(metadata.allow_origin("http://keys.example").is_err());
     }
 }

@@ -4,329 +4,136 @@
 //! bounded time, until the engine has finished a round. So there is one flight by construction, a
 //! client that hangs up cancels nothing, and the pace between rounds is kept in one place.
 
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
-use arc_swap::ArcSwapOption;
-use http::Uri;
+use http::{HeaderValue, Uri};
 use tokio::sync::watch;
+use tokio::task::JoinHandle;
 
-use super::absent::Absent;
 use super::discovery::{self, Source};
+use super::document::{self, Answer, Document, Fault};
+use super::file::KeyFile;
+use super::pace::Pace;
 use super::set::KeySet;
+use super::shared::{Running, Snapshot, State};
 use crate::clock::{Clock, UnixTime};
-use crate::error::{Error, Reason};
 use crate::fetch::{Fetcher, either};
 use crate::jitter::Jitter;
-use crate::verify::Moment;
-
-/// All durations of one engine.
-#[derive(Clone, Copy)]
-pub(super) struct Pace {
-    pub(super) lifetime: Duration,
-    pub(super) interval: Duration,
-    pub(super) wait: Duration,
-    pub(super) stale: Duration,
-}
-
-impl Pace {
-    /// The longest pause before a round that somebody waits for.
-    fn longest(&self) -> Duration {
-        self.interval.max(LAST_RETRY)
-    }
-}
-
-/// What handles and engine share.
-pub(super) struct Shared {
-    pub(super) source: Source,
-    fetcher: Fetcher,
-    pace: Pace,
-    jitter: Jitter,
-    /// Rung by requests that miss a key. The engine ends when this is dropped.
-    bell: watch::Sender<u64>,
-    state: Arc<State>,
-}
-
-/// What the engine writes and requests read.
-struct State {
-    snapshot: ArcSwapOption<Snapshot>,
-    round: watch::Sender<Round>,
-    /// Names the newest set is known to lack.
-    absent: Mutex<Absent>,
-    /// Whether an engine runs. A runtime that shuts down takes its engine along; the next request
-    /// starts another.
-    engine: AtomicBool,
-}
-
-/// A key set and how long it may be used.
-pub(crate) struct Snapshot {
-    pub(crate) set: KeySet,
-    trusted_until: UnixTime,
-    /// The number of the round that brought it.
-    round: u64,
-}
-
-/// The engine's log of its last round.
-#[derive(Clone)]
-struct Round {
-    running: bool,
-    finished: u64,
-    began: UnixTime,
-    /// Why the last round brought nothing; `None` after a good one.
-    fault: Option<Arc<str>>,
-    /// When the next round may begin.
-    next: UnixTime,
-}
-
-impl Default for Round {
-    fn default() -> Round {
-        Round {
-            running: false,
-            finished: 0,
-            began: UnixTime::EPOCH,
-            fault: Some("no keys were fetched yet".into()),
-            next: UnixTime::EPOCH,
-        }
-    }
-}
-
-impl Round {
-    /// That no newer set is to be had now, and when it is worth asking again.
-    fn unavailable(&self, now: UnixTime) -> Error {
-        let sentence = match &self.fault {
-            Some(why) => format!("the issuer's keys cannot be had: {why}"),
-            None => "the issuer was asked for its keys a moment ago".to_owned(),
-        };
-        Error::new(Reason::KeysUnavailable, sentence).with_retry_after(self.next.since(now))
-    }
-}
-
-impl State {
-    /// Held for a few instructions, and only by requests whose key is unknown.
-    fn absent(&self) -> MutexGuard<'_, Absent> {
-        self.absent.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl Shared {
-    pub(super) fn new(source: Source, fetcher: Fetcher, pace: Pace, jitter: Jitter) -> Shared {
-        Shared {
-            source,
-            fetcher,
-            pace,
-            jitter,
-            bell: watch::Sender::new(0),
-            state: Arc::new(State {
-                snapshot: ArcSwapOption::empty(),
-                round: watch::Sender::new(Round::default()),
-                absent: Mutex::default(),
-                engine: AtomicBool::new(false),
-            }),
-        }
-    }
-
-    /// How many keys there are; `None` before the first set came.
-    pub(super) fn keys(&self) -> Option<usize> {
-        let snapshot = self.state.snapshot.load();
-        snapshot.as_ref().map(|snapshot| snapshot.set.len())
-    }
-
-    /// The newest keys, if they may still be trusted. Never waits.
-    pub(super) fn snapshot(&self, moment: &Moment<'_>) -> Option<Arc<Snapshot>> {
-        self.start_engine(moment);
-        let snapshot = self.state.snapshot.load_full()?;
-        (moment.now() < snapshot.trusted_until).then_some(snapshot)
-    }
-
-    /// Waits for a newer set than the one that lacks `kid`: until a round of the engine is over
-    /// that was running or began after this call, but no longer than a caller may wait.
-    ///
-    /// # Errors
-    ///
-    /// [`Reason::KeysUnavailable`] if no newer set could be had; [`Reason::UnknownKey`] if the
-    /// newest set is known to lack the key.
-    pub(super) async fn renewed(
-        &self,
-        kid: Option<&str>,
-        moment: &Moment<'_>,
-    ) -> Result<(), Error> {
-        if !self.start_engine(moment) {
-            return Err(Error::new(
-                Reason::KeysUnavailable,
-                "keys cannot be fetched outside of a tokio runtime",
-            ));
-        }
-        let mut rounds = self.state.round.subscribe();
-        let mut before = rounds.borrow_and_update().clone();
-        // A clock that was set back must not put the next round off for longer than any pause is.
-        before.next = before.next.min(moment.now() + self.pace.longest());
-        let too_soon = !before.running && moment.now() < before.next;
-        let is_newest = before.fault.is_none();
-        if too_soon && is_newest && self.state.absent().is_known(before.finished, kid) {
-            return Err(Error::new(
-                Reason::UnknownKey,
-                "the newest key set has no such key",
-            ));
-        }
-        // A round that began no earlier than this request has brought what there is. (One that
-        // began later than now was before the clock was set back.)
-        let meanwhile = moment.now()..=moment.clock().now();
-        if !before.running && before.fault.is_none() && meanwhile.contains(&before.began) {
-            return Ok(());
-        }
-        // Rung before anything is answered: whoever comes next profits.
-        self.bell.send_modify(|rung| *rung = rung.wrapping_add(1));
-        let wait = self.pace.wait;
-        if !before.running && before.next > moment.now() + wait {
-            // Nothing will come in time, so whether the issuer has this key is not known: say so
-            // at once. A 401 would make a client throw away a token whose key is brand-new.
-            return Err(before.unavailable(moment.now()));
-        }
-        let done = async {
-            // An error means that the engine is gone; the timeout speaks for it.
-            if rounds
-                .wait_for(|round| round.finished > before.finished)
-                .await
-                .is_err()
-            {
-                std::future::pending::<()>().await;
-            }
-        };
-        let timely = either(done, moment.clock().sleep(wait)).await.is_some();
-        let after = self.state.round.borrow().clone();
-        let now = moment.clock().now();
-        match (timely, &after.fault) {
-            (true, None) => Ok(()),
-            (true, Some(_)) => Err(after.unavailable(now)),
-            (false, _) => Err(Error::new(
-                Reason::KeysUnavailable,
-                format!(
-                    "the issuer's keys did not come within {} ms",
-                    wait.as_millis()
-                ),
-            )
-            .with_retry_after(self.pace.interval)),
-        }
-    }
-
-    /// Notes that `set` lacks `kid`, so that it is refused at once until the issuer may be
-    /// asked again.
-    pub(super) fn note_absent(&self, set: &Snapshot, kid: Option<&str>) {
-        self.state.absent().note(set.round, kid);
-    }
-
-    /// Starts the engine unless one runs. `false` if there is no runtime to run it on.
-    fn start_engine(&self, moment: &Moment<'_>) -> bool {
-        if self.state.engine.load(Ordering::Acquire) {
-            return true;
-        }
-        let Ok(runtime) = tokio::runtime::Handle::try_current() else {
-            return false;
-        };
-        if self.state.engine.swap(true, Ordering::AcqRel) {
-            return true;
-        }
-        let engine = Engine {
-            source: self.source.clone(),
-            fetcher: self.fetcher.clone(),
-            pace: self.pace,
-            jitter: self.jitter.clone(),
-            bell: self.bell.subscribe(),
-            clock: moment.clock().clone(),
-            jwks_uri: None,
-            running: Running(self.state.clone()),
-        };
-        drop(runtime.spawn(engine.run()));
-        true
-    }
-}
-
-/// Says that an engine runs, until it is dropped.
-struct Running(Arc<State>);
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        self.0.round.send_modify(|round| round.running = false);
-        self.0.engine.store(false, Ordering::Release);
-    }
-}
 
 /// The task that brings the keys.
-struct Engine {
+pub(super) struct Engine {
     source: Source,
     fetcher: Fetcher,
     pace: Pace,
     jitter: Jitter,
+    file: Option<KeyFile>,
     bell: watch::Receiver<u64>,
     clock: Arc<dyn Clock>,
-    /// What discovery found, until a fetch from there fails.
-    jwks_uri: Option<Uri>,
+    /// What discovery found.
+    found: Option<Found>,
+    /// What the newest document is called, and where.
+    etag: Option<(Uri, HeaderValue)>,
+    /// The newest document, if it is kept in a file, and who writes it there.
+    document: Arc<str>,
+    writing: Option<JoinHandle<()>>,
     running: Running,
 }
 
-/// The first retry after a failure, doubled with each further one.
-const FIRST_RETRY: Duration = Duration::from_secs(1);
-const LAST_RETRY: Duration = Duration::from_secs(30);
+/// A `jwks_uri` out of the issuer's metadata.
+struct Found {
+    jwks_uri: Uri,
+    read: UnixTime,
+    /// A fetch from there has failed since: it may have moved.
+    is_doubted: bool,
+}
+
+/// What a good round brought.
+enum Brought {
+    Set(KeySet, Option<Duration>),
+    NotModified(Option<Duration>),
+}
 
 impl Engine {
-    async fn run(mut self) {
+    pub(super) fn new(
+        source: Source,
+        fetcher: Fetcher,
+        (pace, jitter): (Pace, Jitter),
+        file: Option<KeyFile>,
+        bell: watch::Receiver<u64>,
+        clock: Arc<dyn Clock>,
+        running: Running,
+    ) -> Engine {
+        Engine {
+            source,
+            fetcher,
+            pace,
+            jitter,
+            file,
+            bell,
+            clock,
+            found: None,
+            etag: None,
+            document: "".into(),
+            writing: None,
+            running,
+        }
+    }
+
+    pub(super) async fn run(mut self) {
         let state = self.running.0.clone();
         let mut failures: u32 = 0;
         // Where another engine left off: whatever ended it, the pace is kept.
-        let next = state.round.borrow().next;
-        self.clock
-            .sleep(next.since(self.clock.now()).min(self.pace.longest()))
-            .await;
+        let (next, pause) = {
+            let round = state.round.borrow();
+            (round.next, round.pause)
+        };
+        self.sleep_until(next, pause).await;
         loop {
             state.round.send_modify(|round| round.running = true);
             let started = self.clock.now();
-            let result = self.fetch_set(&state).await;
+            let brought = self.bring(&state).await;
             let now = self.clock.now();
-            let fault: Option<Arc<str>> = match result {
-                Ok(set) => {
+            // A bell that rang during the round is answered by it.
+            self.bell.borrow_and_update();
+            let chance = self.jitter.next();
+            let (next, due, not_modified, fault);
+            match brought {
+                Ok(brought) => {
                     if failures > 0 {
                         tracing::info!(issuer = %self.source, "the issuer's keys are back");
                     }
                     failures = 0;
-                    self.adopt(&state, set, started);
-                    None
+                    not_modified = matches!(brought, Brought::NotModified(_));
+                    let fresh_for = self.adopt(&state, brought, started);
+                    next = started + self.pace.interval;
+                    due = (started + self.pace.due(fresh_for, chance)).max(next);
+                    fault = None;
                 }
-                Err(why) => {
+                Err(Fault { why, retry_after }) => {
                     failures = failures.saturating_add(1);
-                    self.jwks_uri = None;
                     tracing::warn!(issuer = %self.source, "the issuer's keys cannot be had: {why}");
-                    Some(why.into())
+                    next = now + self.pace.back_off(failures, retry_after, chance);
+                    due = next;
+                    not_modified = false;
+                    fault = Some(why.into());
                 }
-            };
-            // A bell that rang during the round is answered by it.
-            self.bell.borrow_and_update();
-            let failed = fault.is_some();
-            let (next_asked, next_due) = if failed {
-                let retry = now + self.back_off(failures);
-                (retry, retry)
-            } else {
-                let due = self.pace.lifetime.mul_f64(0.8 - 0.1 * self.jitter.next());
-                (started + self.pace.interval, started + due)
-            };
+            }
             state.round.send_modify(|round| {
                 round.running = false;
                 round.finished += 1;
                 round.began = started;
+                round.failed += u64::from(fault.is_some());
+                round.not_modified += u64::from(not_modified);
                 round.fault = fault;
-                round.next = next_asked;
+                round.next = next;
+                round.pause = next.since(now);
+                round.due = due;
             });
-            if self.wait(next_asked, next_due).await.is_err() {
+            if self.wait(now, next, due).await.is_err() {
                 return;
             }
         }
-    }
-
-    fn back_off(&mut self, failures: u32) -> Duration {
-        let doubled = FIRST_RETRY * 2u32.saturating_pow(failures.saturating_sub(1)).min(64);
-        doubled
-            .min(LAST_RETRY)
-            .mul_f64(1.0 - 0.2 * self.jitter.next())
     }
 
     /// Waits until `due`, or, when the bell rings, until `asked`.
@@ -336,66 +143,158 @@ impl Engine {
     /// If nobody holds the key source any more.
     async fn wait(
         &mut self,
+        now: UnixTime,
         asked: UnixTime,
         due: UnixTime,
     ) -> Result<(), watch::error::RecvError> {
-        let pause = |until: UnixTime, longest: Duration| {
-            self.clock.sleep(until.since(self.clock.now()).min(longest))
-        };
-        // Neither pause is longer than it was meant to be, should the clock have been set back.
-        let rung = either(self.bell.changed(), pause(due, self.pace.lifetime)).await;
+        let (asked_pause, due_pause) = (asked.since(now), due.since(now));
+        let until_due = self.sleep_until(due, due_pause);
+        let rung = either(self.bell.changed(), until_due).await;
         match rung {
             None => Ok(()),
             Some(Err(gone)) => Err(gone),
             Some(Ok(())) => {
-                pause(asked.min(due), self.pace.longest()).await;
+                self.sleep_until(asked, asked_pause).await;
                 Ok(())
             }
         }
     }
 
-    async fn fetch_set(&mut self, state: &State) -> Result<KeySet, String> {
-        let uri = match (&self.source, &self.jwks_uri) {
-            (Source::At(uri), _) | (_, Some(uri)) => uri.clone(),
-            (Source::Discover { issuer, urls }, None) => {
-                let found =
-                    discovery::find_jwks_uri(issuer, urls, &self.fetcher, &self.clock).await?;
-                self.jwks_uri.insert(found).clone()
-            }
-        };
-        let document = discovery::get(&uri, &self.fetcher, &self.clock)
-            .await
-            .map_err(|why| format!("key set: {why}"))?;
-        let known = state.snapshot.load();
-        KeySet::parse(
-            &document,
-            UnixTime::EPOCH,
-            known.as_ref().map(|known| &known.set),
-        )
+    /// No pause is longer than it was meant to be, should the clock have been set back.
+    fn sleep_until(&self, moment: UnixTime, longest: Duration) -> impl Future<Output = ()> + use<> {
+        self.clock
+            .sleep(moment.since(self.clock.now()).min(longest))
     }
 
-    /// Replaces the set whole. What the new one lacks is no longer trusted from here on.
-    fn adopt(&self, state: &State, set: KeySet, fetched: UnixTime) {
-        let trusted_until = fetched + self.pace.lifetime + self.pace.stale;
+    /// Asks the issuer for its keys.
+    async fn bring(&mut self, state: &State) -> Result<Brought, Fault> {
+        let uri = self.jwks_uri().await?;
+        let known = self.etag.take().filter(|(of, _)| *of == uri);
+        let etag = known.as_ref().map(|(_, etag)| etag);
+        let answer = document::get(&uri, etag, &self.fetcher, &self.clock).await;
+        let read = answer
+            .map_err(|fault| fault.of("key set"))
+            .and_then(|answer| {
+                let Document {
+                    text,
+                    etag,
+                    fresh_for,
+                } = match answer {
+                    Answer::Whole(document) => document,
+                    Answer::NotModified(fresh_for) => {
+                        self.etag = known;
+                        return Ok(Brought::NotModified(fresh_for));
+                    }
+                };
+                let before = state.snapshot.load();
+                let before = before.as_ref().map(|snapshot| &*snapshot.set);
+                let set = KeySet::parse(&text, UnixTime::EPOCH, before)?;
+                self.etag = etag.map(|etag| (uri, etag));
+                if self.file.is_some() {
+                    self.document = text.into();
+                }
+                Ok(Brought::Set(set, fresh_for))
+            });
+        if let Some(found) = &mut self.found {
+            found.is_doubted = read.is_err();
+        }
+        read
+    }
+
+    /// Where the keys are. The metadata that says so is read again on a schedule of its own, and
+    /// whenever a fetch from there has failed.
+    async fn jwks_uri(&mut self) -> Result<Uri, Fault> {
+        let metadata = match &self.source {
+            Source::At(uri) => return Ok(uri.clone()),
+            Source::Discover(metadata) => metadata,
+        };
+        let now = self.clock.now();
+        if let Some(found) = &self.found
+            && !found.is_doubted
+            && (found.read..found.read + self.pace.metadata).contains(&now)
+        {
+            return Ok(found.jwks_uri.clone());
+        }
+        match discovery::find_jwks_uri(metadata, &self.fetcher, &self.clock).await {
+            Ok(jwks_uri) => {
+                self.found = Some(Found {
+                    jwks_uri: jwks_uri.clone(),
+                    read: now,
+                    is_doubted: false,
+                });
+                Ok(jwks_uri)
+            }
+            // The keys may be where they were, though the metadata cannot be had; as long as keys
+            // themselves would be trusted.
+            Err(Fault { why, retry_after }) => match &self.found {
+                Some(found) if now < found.read + self.pace.metadata + self.pace.stale => {
+                    tracing::warn!(issuer = %self.source, "{why}");
+                    Ok(found.jwks_uri.clone())
+                }
+                _ => Err(Fault { why, retry_after }),
+            },
+        }
+    }
+
+    /// Replaces the set whole, or confirms it, and says how long it is fresh. What a new one lacks is
+    /// no longer trusted from here on.
+    fn adopt(&mut self, state: &State, brought: Brought, fetched: UnixTime) -> Duration {
+        let before = state.snapshot.load_full();
+        let (set, fresh_for) = match (brought, &before) {
+            (Brought::Set(set, said), _) => (Arc::new(set), self.pace.clamp(said)),
+            (Brought::NotModified(said), Some(before)) => {
+                let fresh_for = said.map_or(before.fresh_for, |said| self.pace.clamp(Some(said)));
+                (before.set.clone(), fresh_for)
+            }
+            // Only a set that came through here is asked about by its etag.
+            (Brought::NotModified(_), None) => return self.pace.lifetime,
+        };
+        let trusted_until = fetched + fresh_for + self.pace.stale;
         set.extend(trusted_until);
-        let old = state.snapshot.load_full();
-        if old
+        if before
             .as_ref()
-            .is_none_or(|old| old.set.left_out() != set.left_out())
+            .is_none_or(|before| before.set.left_out() != set.left_out())
         {
             for sentence in set.left_out() {
                 tracing::warn!(issuer = %self.source, "{sentence}");
             }
         }
-        let round = state.round.borrow().finished + 1;
-        let new = Arc::new(Snapshot {
-            set,
+        state.snapshot.store(Some(Arc::new(Snapshot {
+            set: set.clone(),
+            fetched,
+            fresh_for,
             trusted_until,
-            round,
-        });
-        state.snapshot.store(Some(new.clone()));
-        if let Some(old) = old {
-            old.set.withdraw_all_but(&new.set);
+            round: state.round.borrow().finished + 1,
+        })));
+        if let Some(before) = before {
+            before.set.withdraw_all_but(&set);
         }
+        self.keep(fetched, fresh_for);
+        fresh_for
+    }
+
+    /// Has the set written to the file, if there is one. A disk that hangs holds nobody: while one
+    /// write is under way there is no other.
+    fn keep(&mut self, fetched: UnixTime, fresh_for: Duration) {
+        let Some(file) = self.file.clone() else {
+            return;
+        };
+        if self
+            .writing
+            .as_ref()
+            .is_some_and(|write| !write.is_finished())
+        {
+            tracing::warn!(issuer = %self.source, "the last key set is still being written");
+            return;
+        }
+        let (source, document) = (self.source.to_string(), self.document.clone());
+        self.writing = Some(tokio::task::spawn_blocking(move || {
+            if let Err(error) = file.write(&source, fetched, fresh_for, &document) {
+                tracing::warn!(
+                    issuer = source,
+                    "the key set cannot be kept in its file: {error}"
+                );
+            }
+        }));
     }
 }

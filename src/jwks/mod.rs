@@ -2,11 +2,15 @@
 
 mod absent;
 mod discovery;
+mod document;
 mod engine;
+mod file;
 mod fixed;
 mod key;
+mod pace;
 mod remote;
 mod set;
+mod shared;
 
 pub use fixed::StaticJwks;
 pub(crate) use key::Prepared;

@@ -1,15 +1,20 @@
 //! Keys that an issuer publishes, as their owner sees them.
 
 use std::fmt;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::discovery::{self, Source};
-use super::engine::{Pace, Shared, Snapshot};
+use super::discovery::{Metadata, Source};
+use super::file::KeyFile;
+use super::pace::Pace;
+use super::shared::{Shared, Snapshot};
+use crate::clock::UnixTime;
 use crate::error::{ConfigError, Error};
 use crate::fetch::{DEADLINE, Fetch, Fetcher, MAX_BYTES, secure_url};
 use crate::fetch_default::default_fetcher;
 use crate::jitter::Jitter;
+use crate::status::KeyStatus;
 use crate::verify::Moment;
 
 /// The keys an issuer publishes at a `jwks_uri`, fetched and kept fresh. Cloning is cheap; clones
@@ -47,6 +52,8 @@ pub struct RemoteJwksBuilder {
     max_bytes: usize,
     pace: Pace,
     jitter: Jitter,
+    origins: Vec<String>,
+    file: Option<PathBuf>,
 }
 
 impl RemoteJwks {
@@ -59,16 +66,12 @@ impl RemoteJwks {
 
     /// Finds the `jwks_uri` in the issuer's metadata: RFC 8414 first (the well-known part inserted
     /// before the path), then OpenID Connect Discovery (appended). The document's `issuer` must be
-    /// identical to `issuer`.
+    /// identical to `issuer`, and its `jwks_uri` of the same origin, or one that is
+    /// [allowed by name](RemoteJwksBuilder::allow_jwks_origin).
     ///
     /// Building fails unless `issuer` is an https URL; http is for loopback only.
     pub fn discover(issuer: &str) -> RemoteJwksBuilder {
-        RemoteJwksBuilder::new(
-            discovery::metadata_urls(issuer).map(|urls| Source::Discover {
-                issuer: issuer.into(),
-                urls,
-            }),
-        )
+        RemoteJwksBuilder::new(Metadata::of(issuer).map(Source::Discover))
     }
 
     /// The newest keys, if they may still be trusted. Never waits.
@@ -88,6 +91,10 @@ impl RemoteJwks {
         moment: &Moment<'_>,
     ) -> Result<(), Error> {
         self.0.renewed(kid, moment).await
+    }
+
+    pub(crate) fn status(&self, now: UnixTime) -> KeyStatus {
+        self.0.status(now)
     }
 
     /// Notes that `set` lacks `kid`.
@@ -114,11 +121,16 @@ impl RemoteJwksBuilder {
             max_bytes: MAX_BYTES,
             pace: Pace {
                 lifetime: Duration::from_secs(600),
+                shortest: Duration::from_secs(60),
+                longest_lifetime: Duration::from_secs(24 * 3600),
                 interval: Duration::from_secs(5),
                 wait: Duration::from_secs(2),
                 stale: Duration::from_secs(3600),
+                metadata: Duration::from_secs(3600),
             },
             jitter: Jitter::by_chance(),
+            origins: Vec::new(),
+            file: None,
         }
     }
 
@@ -129,17 +141,28 @@ impl RemoteJwksBuilder {
         self
     }
 
-    /// How long a key set is fresh. It is fetched anew in the background at 80 % of that, a little
-    /// earlier by chance so that many servers do not ask at once. Default: 10 minutes; at least
-    /// 10 seconds.
+    /// How long a key set is fresh if the issuer does not say (`Cache-Control: max-age` less `Age`, RFC
+    /// 9111). It is fetched anew in the background at 80 % of that, a little earlier by chance so that
+    /// many servers do not ask at once; with `If-None-Match` if the issuer gave it an `ETag`. Default:
+    /// 10 minutes; at least 10 seconds.
     pub fn lifetime(mut self, lifetime: Duration) -> RemoteJwksBuilder {
         self.pace.lifetime = lifetime;
         self
     }
 
+    /// Holds what the issuer says about the lifetime between these two: a key that it withdraws serves
+    /// for up to 80 % of it, and an issuer that says `no-cache` must not be asked all the time.
+    /// Default: from 1 minute to 24 hours; at least 10 seconds.
+    pub fn lifetime_between(mut self, shortest: Duration, longest: Duration) -> RemoteJwksBuilder {
+        self.pace.shortest = shortest;
+        self.pace.longest_lifetime = longest;
+        self
+    }
+
     /// The least time between two fetches that tokens with an unknown `kid` cause, however many
     /// there are. Default: 5 seconds; at least 1 second. It bounds how long a new key may have to
-    /// wait. A fetch that failed is tried again after about 1, 2, 4 and so on up to 30 seconds.
+    /// wait. A fetch that failed is tried again after about 1, 2, 4 and so on up to 30 seconds, or
+    /// later if the issuer's `Retry-After` says so, by at most 5 minutes.
     pub fn refresh_interval(mut self, interval: Duration) -> RemoteJwksBuilder {
         self.pace.interval = interval;
         self
@@ -147,7 +170,7 @@ impl RemoteJwksBuilder {
 
     /// How long a request with an unknown `kid` waits for a fetch. Default: 2 seconds. If none may
     /// begin in that time, the answer is 503 at once: whether the key is new or made up is not
-    /// known yet.
+    /// known yet. It is that, too, while 1,024 requests wait already.
     pub fn wait_at_most(mut self, wait: Duration) -> RemoteJwksBuilder {
         self.pace.wait = wait;
         self
@@ -157,6 +180,49 @@ impl RemoteJwksBuilder {
     /// 1 hour; at most a week. After that the answer is 503.
     pub fn trust_stale_for(mut self, stale: Duration) -> RemoteJwksBuilder {
         self.pace.stale = stale;
+        self
+    }
+
+    /// Reads the issuer's metadata again after this time, with the next fetch of the keys; sooner if
+    /// that fetch has failed. While the metadata cannot be had the keys are fetched from where they
+    /// were, for as long as stale keys would be trusted. Default: 1 hour; at least 1 minute. For
+    /// [`RemoteJwks::discover`].
+    pub fn metadata_lifetime(mut self, lifetime: Duration) -> RemoteJwksBuilder {
+        self.pace.metadata = lifetime;
+        self
+    }
+
+    /// Lets the metadata's `jwks_uri` lie at this origin (scheme, host and port), for an issuer that
+    /// publishes its keys elsewhere. Default: at the issuer's own origin alone, so that who can change
+    /// one of its documents cannot lead us to keys of theirs or into our own network. For
+    /// [`RemoteJwks::discover`].
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # #[cfg(feature = "reqwest")] {
+    /// use portcullis::RemoteJwks;
+    ///
+    /// let keys = RemoteJwks::discover("https://as.example")
+    ///     .allow_jwks_origin("https://keys.example")
+    ///     .build()?;
+    /// # }
+    /// # Ok::<(), portcullis::ConfigError>(())
+    /// ```
+    pub fn allow_jwks_origin(mut self, origin: &str) -> RemoteJwksBuilder {
+        self.origins.push(origin.to_owned());
+        self
+    }
+
+    /// Keeps the last good key set in this file, so that a server that is started anew during an outage
+    /// knows its keys: [`build`](Self::build) reads it, each good fetch replaces it at once and whole.
+    /// The age of the keys counts on: they serve no longer than they would have without the restart.
+    /// Default: none.
+    ///
+    /// Whoever can write the file says which keys are good; it is created for its owner alone. Each key
+    /// source needs a file of its own; servers with the same source may share one.
+    pub fn last_known_good(mut self, file: impl Into<PathBuf>) -> RemoteJwksBuilder {
+        self.file = Some(file.into());
         self
     }
 
@@ -184,12 +250,32 @@ impl RemoteJwksBuilder {
     ///
     /// # Errors
     ///
-    /// [`ConfigError`] if the URL is not https (or http on loopback), a duration is below its
-    /// minimum, or there is neither a [`fetch`](Self::fetch) nor the feature `reqwest`.
+    /// [`ConfigError`] if the URL or an allowed origin is not https (or http on loopback), origins are
+    /// allowed for a `jwks_uri` that is given, a duration is out of bounds, the file's folder does not
+    /// exist, or there is neither a [`fetch`](Self::fetch) nor the feature `reqwest`.
     pub fn build(self) -> Result<RemoteJwks, ConfigError> {
-        let source = self.source?;
+        let mut source = self.source?;
+        for origin in &self.origins {
+            match &mut source {
+                Source::Discover(metadata) => metadata.allow_origin(origin)?,
+                Source::At(_) => {
+                    return Err(ConfigError::new(
+                        "an origin is allowed for a jwks_uri that is given, wanted RemoteJwks::discover",
+                    ));
+                }
+            }
+        }
         at_least("lifetime", self.pace.lifetime, 10_000)?;
         at_least("refresh_interval", self.pace.interval, 1_000)?;
+        at_least("shortest lifetime", self.pace.shortest, 10_000)?;
+        at_least("metadata_lifetime", self.pace.metadata, 60_000)?;
+        if self.pace.longest_lifetime < self.pace.shortest {
+            return Err(ConfigError::new(format!(
+                "longest lifetime is {} s, wanted at least the shortest of {} s",
+                self.pace.longest_lifetime.as_secs(),
+                self.pace.shortest.as_secs()
+            )));
+        }
         at_least("deadline", self.deadline, 1)?;
         if self.pace.stale > MOST_STALE {
             return Err(ConfigError::new(format!(
@@ -211,6 +297,7 @@ impl RemoteJwksBuilder {
             fetcher,
             self.pace,
             self.jitter,
+            self.file.map(KeyFile::at).transpose()?,
         ))))
     }
 }

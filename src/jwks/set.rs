@@ -120,6 +120,12 @@ impl KeySet {
         self.keys.len()
     }
 
+    /// The names of the keys, an empty one for a key without.
+    pub(crate) fn kids(&self) -> Vec<String> {
+        let kids = self.keys.iter().map(|key| key.kid().unwrap_or_default());
+        kids.map(str::to_owned).collect()
+    }
+
     /// Lets all leases of this set run until `until`.
     pub(crate) fn extend(&self, until: UnixTime) {
         for key in &self.keys {

@@ -12,6 +12,7 @@ use crate::credential::Credential;
 use crate::error::{Error, Reason};
 use crate::jwks::{KeySet, Miss, Prepared};
 use crate::rules::ClaimRules;
+use crate::status::Status;
 use crate::verified::{Lease, Verified};
 use crate::verify::{Moment, Provenance, VerdictLifetime, Verifier};
 
@@ -220,6 +221,14 @@ impl Verifier for JwtVerifier {
                 _ => None,
             },
         })
+    }
+
+    fn status(&self, moment: &Moment<'_>) -> Status {
+        let mut status = Status::default();
+        if let Source::Remote(keys) = &self.keys {
+            status.keys.push(keys.status(moment.now()));
+        }
+        status
     }
 
     async fn ready(&self, moment: &Moment<'_>) -> Result<(), Error> {
