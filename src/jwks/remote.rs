@@ -79,7 +79,8 @@ impl RemoteJwks {
         self.0.snapshot(moment)
     }
 
-    /// Waits until the engine has tried to bring a set that has `kid`.
+    /// Waits until the engine has tried to bring a set that has `kid`. If what it brought may be older
+    /// than the key, what to answer if it is not in there is returned.
     ///
     /// # Errors
     ///
@@ -89,7 +90,7 @@ impl RemoteJwks {
         &self,
         kid: Option<&str>,
         moment: &Moment<'_>,
-    ) -> Result<(), Error> {
+    ) -> Result<Option<Error>, Error> {
         self.0.renewed(kid, moment).await
     }
 

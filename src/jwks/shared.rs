@@ -96,6 +96,9 @@ impl Default for Round {
 /// names, which must not cost memory without bound.
 const MOST_WAITING: usize = 1024;
 
+/// Nobody is told to come back at once: the header counts in seconds, and zero makes a loop.
+const LEAST_RETRY_AFTER: Duration = Duration::from_secs(1);
+
 /// How far in the future a kept set may have been fetched: clocks differ, restarts move machines.
 const MOST_AHEAD: Duration = Duration::from_secs(300);
 
@@ -106,7 +109,8 @@ impl Round {
             Some(why) => format!("the issuer's keys cannot be had: {why}"),
             None => "the issuer was asked for its keys a moment ago".to_owned(),
         };
-        Error::new(Reason::KeysUnavailable, sentence).with_retry_after(self.next.since(now))
+        let retry_after = self.next.since(now).max(LEAST_RETRY_AFTER);
+        Error::new(Reason::KeysUnavailable, sentence).with_retry_after(retry_after)
     }
 }
 
@@ -160,7 +164,8 @@ impl Shared {
     }
 
     /// Waits for a newer set than the one that lacks `kid`: until a round of the engine is over
-    /// that was running or began after this call, but no longer than a caller may wait.
+    /// that was running or began after this call, but no longer than a caller may wait. The set of one
+    /// that was running may be older than the key: what to answer if that lacks it, too, is returned.
     ///
     /// # Errors
     ///
@@ -170,7 +175,7 @@ impl Shared {
         &self,
         kid: Option<&str>,
         moment: &Moment<'_>,
-    ) -> Result<(), Error> {
+    ) -> Result<Option<Error>, Error> {
         if !self.start_engine(moment) {
             return Err(Error::new(
                 Reason::KeysUnavailable,
@@ -181,7 +186,8 @@ impl Shared {
         let mut before = rounds.borrow_and_update().clone();
         // A clock that was set back must not put the next round off for longer than was meant.
         before.next = before.next.min(moment.now() + before.pause);
-        let too_soon = !before.running && moment.now() < before.next;
+        // Nor must what was found out at a time that is still to come be the newest there is.
+        let too_soon = !before.running && (before.began..before.next).contains(&moment.now());
         let is_newest = before.fault.is_none();
         if too_soon && is_newest && self.state.absent().is_known(before.finished, kid) {
             return Err(Error::new(
@@ -191,9 +197,12 @@ impl Shared {
         }
         // A round that began no earlier than this request has brought what there is. (One that
         // began later than now was before the clock was set back.)
-        let meanwhile = moment.now()..=moment.clock().now();
-        if !before.running && before.fault.is_none() && meanwhile.contains(&before.began) {
-            return Ok(());
+        let since_it_came = |round: &Round| {
+            let meanwhile = moment.now()..=moment.clock().now();
+            meanwhile.contains(&round.began)
+        };
+        if !before.running && is_newest && since_it_came(&before) {
+            return Ok(None);
         }
         // Rung before anything is answered: whoever comes next profits.
         self.bell.send_modify(|rung| *rung = rung.wrapping_add(1));
@@ -224,7 +233,11 @@ impl Shared {
         let after = self.state.round.borrow().clone();
         let now = moment.clock().now();
         match (timely, &after.fault) {
-            (true, None) => Ok(()),
+            (true, None) => {
+                let joined = before.running && after.finished == before.finished + 1;
+                let is_older = joined && !since_it_came(&after);
+                Ok(is_older.then(|| after.unavailable(now)))
+            }
             (true, Some(_)) => Err(after.unavailable(now)),
             (false, _) => Err(Error::new(
                 Reason::KeysUnavailable,

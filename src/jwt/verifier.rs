@@ -178,7 +178,7 @@ impl Verifier for JwtVerifier {
             ));
         };
         let kid = opened.header.kid.as_deref();
-        keys.renewed(kid, moment).await?;
+        let doubt = keys.renewed(kid, moment).await?;
         let moment = Moment::of(moment.clock());
         let Some(snapshot) = keys.snapshot(&moment) else {
             return Err(Error::new(
@@ -187,11 +187,15 @@ impl Verifier for JwtVerifier {
             ));
         };
         self.with_set(&snapshot.set, &compact, &opened, &moment)
-            .unwrap_or_else(|miss| {
-                if matches!(miss, Miss::Unknown(_)) {
-                    keys.note_absent(&snapshot, kid);
+            .unwrap_or_else(|miss| match (miss, doubt) {
+                // A 401 would make a client throw away a token whose key is brand-new.
+                (Miss::Unknown(_), Some(doubt)) => Err(doubt),
+                (miss, _) => {
+                    if matches!(miss, Miss::Unknown(_)) {
+                        keys.note_absent(&snapshot, kid);
+                    }
+                    Err(miss.into())
                 }
-                Err(miss.into())
             })
     }
 
@@ -234,7 +238,7 @@ impl Verifier for JwtVerifier {
     async fn ready(&self, moment: &Moment<'_>) -> Result<(), Error> {
         match &self.keys {
             Source::Remote(keys) if keys.snapshot(moment).is_none() => {
-                keys.renewed(None, moment).await
+                keys.renewed(None, moment).await.map(drop)
             }
             _ => Ok(()),
         }

@@ -5,9 +5,11 @@
 mod chance;
 mod clocks;
 mod invariants;
+mod judge;
 mod keys;
 mod network;
 mod report;
+mod rounds;
 mod schedule;
 mod world;
 
@@ -72,6 +74,8 @@ fn everything_at_once() {
             (1, ClockAhead),
             (1, Freeze),
             (1, MaxAge),
+            (1, Move),
+            (1, Restart),
         ],
     };
     let seen = play_all(&climate, 300);

@@ -68,6 +68,12 @@ seen! {
     recoveries,
     /// Keys that a new set lacked.
     withdrawals,
+    not_modified,
     clock_shifts,
     freezes,
+    restarts,
+    /// Restarts after which keys out of the file served.
+    kept_used,
+    /// 401 for a published key whose name was asked for before it was published.
+    asked_for_too_early,
 }

@@ -37,6 +37,8 @@ pub(crate) struct Settings {
     pub(crate) wait: Time,
     pub(crate) stale: Time,
     pub(crate) deadline: Time,
+    /// How old the metadata may be; `None` if the gate is told where the keys are.
+    pub(crate) metadata: Option<Time>,
     pub(crate) jitter: u64,
 }
 
@@ -65,6 +67,10 @@ pub(crate) enum Chapter {
     Freeze,
     /// The issuer says for how long its set is fresh.
     MaxAge,
+    /// The keys move to another place, if the gate finds them through the metadata.
+    Move,
+    /// The gate is started anew.
+    Restart,
 }
 
 /// What happens at one moment.
@@ -83,6 +89,8 @@ pub(crate) enum Event {
     ShiftClock(i64),
     Freeze(Time),
     MaxAge(Option<u64>),
+    Move,
+    Restart,
 }
 
 /// A request that shows a token.
@@ -123,12 +131,14 @@ pub(crate) struct Plan {
 impl Settings {
     fn draw(chosen: Chosen, chance: &mut Chance) -> Settings {
         let jitter = chance.next();
+        let metadata = chance.one_in(3).then_some(HOUR);
         let defaults = Settings {
             lifetime: 10 * MINUTE,
             interval: 5 * SECOND,
             wait: 2 * SECOND,
             stale: HOUR,
             deadline: 5 * SECOND,
+            metadata,
             jitter,
         };
         match chosen {
@@ -138,14 +148,19 @@ impl Settings {
                 stale: chance.within(0..=2 * MINUTE),
                 ..defaults
             },
-            Chosen::Any => Settings {
-                lifetime: chance.scaled(10 * SECOND..=24 * HOUR),
-                interval: chance.scaled(SECOND..=2 * MINUTE),
-                wait: chance.within(0..=10 * SECOND),
-                stale: chance.scaled(0..=7 * 24 * HOUR),
-                deadline: chance.within(100..=20 * SECOND),
-                jitter,
-            },
+            Chosen::Any => {
+                let lifetime = chance.scaled(10 * SECOND..=24 * HOUR);
+                Settings {
+                    lifetime,
+                    // No more than half of any lifetime there may be.
+                    interval: chance.scaled(SECOND..=(lifetime / 2).min(30 * SECOND)),
+                    wait: chance.within(0..=10 * SECOND),
+                    stale: chance.scaled(0..=7 * 24 * HOUR),
+                    deadline: chance.within(100..=20 * SECOND),
+                    metadata: metadata.map(|_| chance.scaled(MINUTE..=24 * HOUR)),
+                    jitter,
+                }
+            }
         }
     }
 }
@@ -255,6 +270,14 @@ impl Draft<'_> {
                 let seconds = self.chance.scaled(1..=200_000);
                 let says = (!self.chance.one_in(4)).then_some(seconds);
                 self.at(start, Event::MaxAge(says));
+            }
+            Chapter::Move => {
+                self.at(start, Event::Move);
+                self.aftermath(start);
+            }
+            Chapter::Restart => {
+                self.at(start, Event::Restart);
+                self.aftermath(start);
             }
         }
     }

@@ -14,10 +14,12 @@ use tokio::task::AbortHandle;
 
 use crate::chance::Chance;
 use crate::clocks::{Clocks, Time};
-use crate::invariants::{Bearer, Broken, Invariant, Judge, Outcome, broken};
+use crate::invariants::{Broken, Invariant, broken};
+use crate::judge::{Answered, Bearer, Judge, Outcome};
 use crate::keys::Pool;
 use crate::network::{Network, Told};
 use crate::report::{Seen, Trace};
+use crate::rounds::Rounds;
 use crate::schedule::{Ask, Climate, Event, Plan, Shown};
 
 /// What became of a schedule.
@@ -31,21 +33,32 @@ pub(crate) struct Played {
 pub(crate) fn play(pool: &Pool, climate: &Climate, seed: u64) -> Played {
     let mut chance = Chance::of(seed);
     let plan = Plan::draw(climate, &mut chance.apart());
-    let rest = Rest::default();
-    let parked = rest.clone();
-    let runtime = Builder::new_current_thread()
-        .on_thread_park(move || parked.reached())
-        .build()
-        .unwrap();
-    runtime.block_on(async {
-        let mut world = World::new(pool, plan, chance, rest);
-        let broken = world.live().await.err();
-        Played {
-            trace: world.trace,
-            seen: world.judge.seen,
-            broken,
+    let mut world = World::new(pool, plan, chance);
+    let broken = loop {
+        let parked = world.rest.clone();
+        let runtime = Builder::new_current_thread()
+            .on_thread_park(move || parked.reached())
+            .build()
+            .unwrap();
+        world.start();
+        match runtime.block_on(world.live()) {
+            Ok(Life::Over) => break None,
+            // All that ran ends with the runtime, as with a process.
+            Ok(Life::Restarts) => {}
+            Err(broken) => break Some(broken),
         }
-    })
+    };
+    Played {
+        trace: world.trace,
+        seen: world.judge.seen,
+        broken,
+    }
+}
+
+/// How a gate's life ends.
+enum Life {
+    Over,
+    Restarts,
 }
 
 struct World<'a> {
@@ -58,6 +71,8 @@ struct World<'a> {
     judge: Judge,
     trace: Trace,
     length: Time,
+    /// How many servers share the keys.
+    number: usize,
     /// What is to come: by time, then in the order it was planned.
     queue: BTreeMap<(Time, usize), Event>,
     planned: usize,
@@ -68,6 +83,8 @@ struct World<'a> {
     asked: Vec<Asked>,
     /// Requests that wait and have not run yet.
     fresh: Vec<usize>,
+    /// When the verification began that requests with this token wait for at this server.
+    flights: BTreeMap<(usize, String), Time>,
     answers: Answers,
 }
 
@@ -77,46 +94,26 @@ struct Asked {
     /// When it was answered 503.
     told: Option<Time>,
     running: Option<AbortHandle>,
+    flight: (usize, String),
 }
 
 type Answers = Arc<Mutex<Vec<(usize, Result<AccessToken, Error>)>>>;
 
 impl<'a> World<'a> {
-    fn new(pool: &'a Pool, plan: Plan, mut chance: Chance, rest: Rest) -> World<'a> {
+    fn new(pool: &'a Pool, plan: Plan, mut chance: Chance) -> World<'a> {
         let clocks = Clocks::new();
-        let network = Network::new(clocks.clone(), pool.jwks(), chance.apart());
-        let settings = &plan.settings;
-        let time = Duration::from_millis;
-        let keys = RemoteJwks::at("https://as.example/jwks")
-            .fetch(network.clone())
-            .lifetime(time(settings.lifetime))
-            .refresh_interval(time(settings.interval))
-            .wait_at_most(time(settings.wait))
-            .trust_stale_for(time(settings.stale))
-            .deadline(time(settings.deadline))
-            .jitter_seed(settings.jitter)
-            .build()
-            .unwrap();
-        let server = |_| {
-            let jwt = JwtVerifier::builder("https://as.example", "https://api.example.com/")
-                .keys(keys.clone())
-                .build()
-                .unwrap();
-            let server = ResourceServer::builder().clock(clocks.clone()).verifier(jwt);
-            server.verdict_capacity(100).build().unwrap()
-        };
-        let servers = (0..plan.servers).map(server).collect();
         let mut trace = Trace::default();
-        trace.note(0, format_args!("{settings:?}, {} servers", plan.servers));
+        trace.note(0, format_args!("{:?}, {} servers", plan.settings, plan.servers));
         let mut world = World {
             pool,
+            network: Network::new(clocks.clone(), pool.jwks(), chance.apart()),
             chance,
-            rest,
-            network,
-            servers,
-            judge: Judge::new(plan.settings),
+            rest: Rest::default(),
+            servers: Vec::new(),
+            judge: Judge::new(Rounds::new(plan.settings)),
             trace,
             length: plan.length,
+            number: plan.servers,
             queue: BTreeMap::new(),
             planned: 0,
             signs: 0,
@@ -124,6 +121,7 @@ impl<'a> World<'a> {
             last_withdrawn: None,
             asked: Vec::new(),
             fresh: Vec::new(),
+            flights: BTreeMap::new(),
             answers: Arc::default(),
             clocks,
         };
@@ -133,16 +131,59 @@ impl<'a> World<'a> {
         world
     }
 
+    /// Starts the gate.
+    fn start(&mut self) {
+        let settings = &self.judge.rounds.settings;
+        let time = Duration::from_millis;
+        let keys = match settings.metadata {
+            None => RemoteJwks::at("https://as.example/jwks/0"),
+            Some(lifetime) => {
+                RemoteJwks::discover("https://as.example").metadata_lifetime(time(lifetime))
+            }
+        };
+        let keys = keys
+            .fetch(self.network.clone())
+            .lifetime(time(settings.lifetime))
+            .refresh_interval(time(settings.interval))
+            .wait_at_most(time(settings.wait))
+            .trust_stale_for(time(settings.stale))
+            .deadline(time(settings.deadline))
+            .jitter_seed(settings.jitter)
+            .build()
+            .unwrap();
+        let server = |_| {
+            let jwt = JwtVerifier::builder("https://as.example", "https://api.example.com/");
+            let jwt = jwt.keys(keys.clone()).build().unwrap();
+            let server = ResourceServer::builder().clock(self.clocks.clone());
+            let server = server.verifier(jwt).verdict_capacity(100);
+            server.build().unwrap()
+        };
+        self.servers = (0..self.number).map(server).collect();
+    }
+
+    /// The process ends, and all that it knew. Clients see their connection break.
+    fn dies(&mut self) {
+        self.servers.clear();
+        self.fresh.clear();
+        self.flights.clear();
+        for asked in &mut self.asked {
+            asked.running = None;
+        }
+        self.judge.restarted(None);
+    }
+
     fn plan(&mut self, at: Time, event: Event) {
         self.planned += 1;
         self.queue.insert((at, self.planned), event);
     }
 
-    async fn live(&mut self) -> Result<(), Broken> {
+    async fn live(&mut self) -> Result<Life, Broken> {
+        // What was under way when the last life ended is of no interest any more.
+        self.network.told();
         loop {
             let next = self.queue.first_key_value().map(|((at, _), _)| *at);
             let next = match next {
-                Some(at) => at.min(self.length),
+                Some(at) => at,
                 // Whoever waits still is waited for.
                 None if self.judge.pending.is_empty() => break,
                 None => Time::MAX,
@@ -155,6 +196,11 @@ impl<'a> World<'a> {
                 self.settle().await?;
             }
             while let Some(event) = self.due() {
+                if event == Event::Restart {
+                    self.trace.note(self.clocks.time(), format_args!("the gate is started anew"));
+                    self.dies();
+                    return Ok(Life::Restarts);
+                }
                 self.happens(event)?;
                 if self.chance.one_in(2) {
                     self.settle().await?;
@@ -162,7 +208,8 @@ impl<'a> World<'a> {
             }
             self.settle().await?;
         }
-        self.ends().await
+        self.ends().await?;
+        Ok(Life::Over)
     }
 
     fn due(&mut self) -> Option<Event> {
@@ -220,15 +267,27 @@ impl<'a> World<'a> {
             }
             Event::ShiftClock(by) => {
                 self.clocks.shift(by);
-                self.judge.shifted(by, now);
+                self.judge.rounds.shifted(by, now);
+                self.judge.seen.clock_shifts += 1;
                 self.trace.note(now, format_args!("the clock is set by {by} ms"));
             }
             Event::Freeze(length) => {
                 self.clocks.turn_to(now + length);
-                self.judge.froze(now + length);
+                self.judge.rounds.froze(now + length);
+                self.judge.seen.freezes += 1;
                 self.trace.note(now, format_args!("all stands still for {length} ms"));
             }
-            Event::MaxAge(seconds) => self.network.set_max_age(seconds),
+            Event::MaxAge(seconds) => {
+                self.network.set_max_age(seconds);
+                self.trace.note(now, format_args!("sets are fresh for {seconds:?} s"));
+            }
+            Event::Move => {
+                if self.judge.rounds.settings.metadata.is_some() {
+                    self.network.relocate();
+                    self.trace.note(now, format_args!("the keys move"));
+                }
+            }
+            Event::Restart => unreachable!("this ends a life"),
         }
         Ok(())
     }
@@ -272,7 +331,8 @@ impl<'a> World<'a> {
             Bearer::Forged(key) => self.pool.key(key).forged.clone(),
             Bearer::MadeUp(name) => self.pool.made_up(name),
         };
-        let server = self.servers[ask.server % self.servers.len()].clone();
+        let number = ask.server % self.servers.len();
+        let (server, flight) = (self.servers[number].clone(), (number, token.clone()));
         let (now, wall) = (self.clocks.time(), self.clocks.now());
         let again = ask.again.and_then(|id| self.asked[id].told);
         let request = self.judge.comes(bearer, now, wall, again);
@@ -280,23 +340,43 @@ impl<'a> World<'a> {
         let mut answer = Box::pin(async move { show(&server, &token).await });
         // Known or not is seen at the first look, before anything else has run.
         let first = answer.as_mut().poll(&mut Context::from_waker(Waker::noop()));
-        let mut running = None;
         if let Poll::Ready(answer) = first {
-            self.asked.push(Asked { ask, told: None, running });
+            self.asked.push(Asked {
+                ask,
+                told: None,
+                running: None,
+                flight,
+            });
             let outcome = self.outcome(id, &answer);
             self.trace.note(now, format_args!("#{id} {bearer:?}: {outcome:?} at once"));
-            return self.judge.answered_request(&request, outcome, now, wall, true);
+            return self.judge.answered(
+                &request,
+                &Answered {
+                    outcome,
+                    at: now,
+                    wall,
+                    at_once: true,
+                },
+            );
         }
         self.trace.note(now, format_args!("#{id} {bearer:?} waits"));
-        self.judge.waits(id, request)?;
+        let wait = self.judge.rounds.settings.wait;
+        let began = self.flights.get(&flight).filter(|began| **began + wait > now);
+        let began = began.copied().unwrap_or(now);
+        self.flights.insert(flight.clone(), began);
+        self.judge.waits(id, request, began)?;
         self.fresh.push(id);
         let answers = self.answers.clone();
         let task = tokio::spawn(async move {
             let answer = answer.await;
             answers.lock().unwrap().push((id, answer));
         });
-        running = Some(task.abort_handle());
-        self.asked.push(Asked { ask, told: None, running });
+        self.asked.push(Asked {
+            ask,
+            told: None,
+            running: Some(task.abort_handle()),
+            flight,
+        });
         if let Some(patience) = ask.patience {
             self.plan(now + patience, Event::HangUp(id));
         }
@@ -339,16 +419,16 @@ impl<'a> World<'a> {
         self.rest.reach().await;
         let (now, wall) = (self.clocks.time(), self.clocks.now());
         let told = self.network.told();
-        let none_ended = !told.iter().any(|told| matches!(told, Told::Answered { .. }));
+        let none_ended = !told.iter().any(|told| matches!(told, Told::Answered(_)));
         for told in told {
             match &told {
-                Told::Asked { at, .. } => self.trace.note(*at, format_args!("the keys are asked for")),
-                Told::Answered { at, answer } => {
-                    self.trace.note(*at, format_args!("the answer: {answer:?}"));
+                Told::Asked { document, .. } => {
+                    self.trace.note(now, format_args!("{document:?} is asked for"));
                 }
+                Told::Answered(answer) => self.trace.note(now, format_args!("{answer:?}")),
             }
-            let failures = self.judge.failures();
-            let lost = self.judge.told(&told)?;
+            let failures = self.judge.rounds.failures();
+            let lost = self.judge.rounds.told(&told, now, &mut self.judge.seen)?;
             self.probe(now, failures, &lost);
         }
         let mut answers = std::mem::take(&mut *self.answers.lock().unwrap());
@@ -356,20 +436,33 @@ impl<'a> World<'a> {
         answers.sort_by_key(|(id, _)| *id);
         for (id, answer) in answers {
             if let Some(request) = self.judge.pending.remove(&id) {
+                self.flights.remove(&self.asked[id].flight);
                 let outcome = self.outcome(id, &answer);
                 self.trace.note(now, format_args!("#{id} {:?}: {outcome:?}", request.bearer));
                 if none_ended && request.at == now && matches!(outcome, Outcome::Unavailable(_)) {
-                    self.judge.has_rung(&request);
+                    self.judge.rounds.ring(request.at);
                 }
-                self.judge.answered_request(&request, outcome, now, wall, false)?;
+                let answered = Answered {
+                    outcome,
+                    at: now,
+                    wall,
+                    at_once: false,
+                };
+                self.judge.answered(&request, &answered)?;
             }
         }
         for id in std::mem::take(&mut self.fresh) {
             if let Some(request) = self.judge.pending.get(&id).cloned() {
-                self.judge.has_rung(&request);
+                self.judge.rounds.ring(request.at);
             }
         }
-        self.judge.at_rest(now, self.clocks.sleepers(), alive_tasks())
+        self.judge.at_rest(now, self.clocks.sleepers(), alive_tasks())?;
+        if self.chance.one_in(4) {
+            let status = self.servers[0].status();
+            let kid = |key| self.pool.key(key).kid.clone();
+            self.judge.rounds.tells(&status.keys[0], kid, wall)?;
+        }
+        Ok(())
     }
 
     /// Sends requests where it is most likely to be seen that something is wrong.
@@ -382,12 +475,12 @@ impl<'a> World<'a> {
             }
         }
         // The last moment that the keys serve, if the outage lasts, and the first that they do not.
-        if failures_before == 0 && self.judge.failures() == 1 {
-            let Some((until, keys)) = self.judge.trusted_until() else {
+        if failures_before == 0 && self.judge.rounds.failures() == 1 {
+            let Some(set) = &self.judge.rounds.adopted else {
                 return;
             };
-            let left = until.since(self.clocks.now()).as_millis() as Time;
-            let key = keys[self.chance.below(keys.len())];
+            let left = set.trusted_until.since(self.clocks.now()).as_millis() as Time;
+            let key = set.keys[self.chance.below(set.keys.len())];
             for at in [now + left.saturating_sub(1), now + left] {
                 if left > 0 && at <= self.length {
                     self.plan(at, Event::Ask(probe(key, 0, 0)));
