@@ -63,6 +63,7 @@ pub(crate) struct Snapshot {
 pub(super) struct Round {
     pub(super) running: bool,
     pub(super) finished: u64,
+    /// When the last round began, or the one that is running.
     pub(super) began: UnixTime,
     /// Why the last round brought nothing; `None` after a good one.
     pub(super) fault: Option<Arc<str>>,
@@ -197,11 +198,8 @@ impl Shared {
         }
         // A round that began no earlier than this request has brought what there is. (One that
         // began later than now was before the clock was set back.)
-        let since_it_came = |round: &Round| {
-            let meanwhile = moment.now()..=moment.clock().now();
-            meanwhile.contains(&round.began)
-        };
-        if !before.running && is_newest && since_it_came(&before) {
+        let meanwhile = moment.now()..=moment.clock().now();
+        if !before.running && is_newest && meanwhile.contains(&before.began) {
             return Ok(None);
         }
         // Rung before anything is answered: whoever comes next profits.
@@ -234,8 +232,11 @@ impl Shared {
         let now = moment.clock().now();
         match (timely, &after.fault) {
             (true, None) => {
-                let joined = before.running && after.finished == before.finished + 1;
-                let is_older = joined && !since_it_came(&after);
+                // Whether it was asked for before this request came. The request that began it finds it
+                // running, too.
+                let is_older = before.running
+                    && before.began != moment.now()
+                    && after.finished == before.finished + 1;
                 Ok(is_older.then(|| after.unavailable(now)))
             }
             (true, Some(_)) => Err(after.unavailable(now)),

@@ -107,14 +107,16 @@ impl Judge {
     ) -> Result<(), Broken> {
         let wait = self.rounds.settings.wait;
         for (id, request) in &self.pending {
-            if now - request.at >= wait {
+            // A machine that stands still may not have begun to wait yet.
+            let since = self.rounds.frozen_since(request.at);
+            if now - since >= wait {
                 let how = format!("request {id} waits since {} ms", request.at);
                 return broken(Invariant::WaitIsBounded, how);
             }
         }
         // Who hung up is waited for to the end: somebody may have joined.
         let asking = &self.rounds.asking;
-        let over = asking.partition_point(|at| at + wait <= now);
+        let over = asking.partition_point(|at| self.rounds.frozen_since(*at) + wait <= now);
         let waiting = asking.len() - over;
         // The engine's pause, or a fetch with its deadline; a request with its patience and that of
         // the gate.
@@ -233,7 +235,7 @@ impl Judge {
                     return broken(Invariant::KnownKeyNeverWaits, complaint());
                 }
                 self.is_honest(request, retry_after, answered.at, complaint)?;
-                self.need_not_be_served(request, answered.at, complaint)?;
+                self.need_not_be_served(request, answered, complaint)?;
                 self.seen.unavailable += 1;
             }
         }
@@ -329,10 +331,10 @@ impl Judge {
     fn need_not_be_served(
         &self,
         request: &Request,
-        now: Time,
+        answered: &Answered,
         complaint: impl Fn() -> String,
     ) -> Result<(), Broken> {
-        let rounds = &self.rounds;
+        let (rounds, now) = (&self.rounds, answered.at);
         let (Bearer::Key(key), Some(streak)) = (request.bearer, &rounds.streak) else {
             return Ok(());
         };
@@ -345,7 +347,10 @@ impl Judge {
         let bound = rounds.settings.interval + took;
         let in_time = took < rounds.settings.wait && request.began >= since + bound;
         let asked = rounds.rung_since(since);
-        let asked = asked.is_some_and(|ring| request.began >= ring + bound);
+        // A set that ends while the next one is under way is another matter.
+        let set = rounds.adopted.as_ref();
+        let trusted = set.is_some_and(|set| answered.wall < set.trusted_until);
+        let asked = trusted && asked.is_some_and(|ring| request.began >= ring + bound);
         if (asked || in_time) && rounds.undisturbed_since(since) {
             let how = format!(
                 "{}, published at {published}, fetches succeed since {}",

@@ -124,12 +124,17 @@ impl Rounds {
     }
 
     /// The newest round, if the gate may still go by it at `at` when it is asked for a key that the
-    /// set lacks: for an interval, which begins anew if the clock is set back.
+    /// set lacks: for an interval, which begins anew if the clock is set back or the machine stands
+    /// still, since neither can be told from no time at all.
     pub(crate) fn newest_at(&self, at: Time, oldest: Time) -> Option<&Round> {
         let last = self.past.last().filter(|last| last.good)?;
-        let back = self.back.filter(|back| *back >= last.began);
-        let since = back.unwrap_or(last.began);
+        let since = self.back.max(self.frozen).max(Some(last.began))?;
         (at <= since + oldest).then_some(last)
+    }
+
+    /// Until when the machine stood still after that; that time itself if it did not.
+    pub(crate) fn frozen_since(&self, time: Time) -> Time {
+        self.frozen.map_or(time, |frozen| frozen.max(time))
     }
 
     /// Whether time has passed as it does since then.
@@ -173,14 +178,15 @@ impl Rounds {
 
     /// The longest time there may be between two rounds if somebody waits.
     pub(crate) fn longest_pause(&self) -> Time {
-        self.settings.interval.max(self.pause_after_failure().1)
+        let pause = self.pause_after_failure().1.max(LAST_RETRY);
+        self.settings.interval.max(pause)
     }
 
     /// A document was asked for, or answered. Returns the keys that the gate has lost by that.
     pub(crate) fn told(
         &mut self,
         told: &Told,
-        at: Time,
+        (at, now): (Time, UnixTime),
         seen: &mut Seen,
     ) -> Result<Vec<usize>, Broken> {
         match told {
@@ -210,7 +216,7 @@ impl Rounds {
                 }
                 Ok(Vec::new())
             }
-            Told::Answered(answer) => Ok(self.answered(answer, at, seen)),
+            Told::Answered(answer) => Ok(self.answered(answer, (at, now), seen)),
         }
     }
 
@@ -231,7 +237,12 @@ impl Rounds {
         }
     }
 
-    fn answered(&mut self, answer: &Answer, at: Time, seen: &mut Seen) -> Vec<usize> {
+    fn answered(
+        &mut self,
+        answer: &Answer,
+        (at, now): (Time, UnixTime),
+        seen: &mut Seen,
+    ) -> Vec<usize> {
         let Some(running) = &mut self.running else {
             return Vec::new();
         };
@@ -268,7 +279,7 @@ impl Rounds {
             }
             (_, Answer::Keys(keys, said)) => {
                 let fresh_for = said.map_or(self.settings.lifetime, clamped);
-                return self.adopt(keys.clone(), fresh_for, at, seen);
+                return self.adopt(keys.clone(), fresh_for, (at, now), seen);
             }
             (_, Answer::Same(said)) => {
                 let Some(known) = self.adopted.clone() else {
@@ -277,7 +288,7 @@ impl Rounds {
                 self.not_modified += 1;
                 seen.not_modified += 1;
                 let fresh_for = said.map_or(known.fresh_for, clamped);
-                return self.adopt(known.keys, fresh_for, at, seen);
+                return self.adopt(known.keys, fresh_for, (at, now), seen);
             }
         }
         Vec::new()
@@ -307,7 +318,7 @@ impl Rounds {
         &mut self,
         keys: Vec<usize>,
         fresh_for: Time,
-        at: Time,
+        (at, now): (Time, UnixTime),
         seen: &mut Seen,
     ) -> Vec<usize> {
         let Some(Running { began, wall, .. }) = self.over(at, true) else {
@@ -323,16 +334,18 @@ impl Rounds {
             longest: 0,
         });
         streak.longest = streak.longest.max(at - began);
+        // The clock may have been set back meanwhile.
+        let fetched = wall.min(now);
         let before = self.adopted.replace(Adopted {
             keys,
-            fetched: wall,
+            fetched,
             fresh_for,
-            trusted_until: wall + Duration::from_millis(fresh_for + self.settings.stale),
+            trusted_until: fetched + Duration::from_millis(fresh_for + self.settings.stale),
         });
-        let Some((before, now)) = before.zip(self.adopted.as_ref()) else {
+        let Some((before, newest)) = before.zip(self.adopted.as_ref()) else {
             return Vec::new();
         };
-        let lost = before.keys.into_iter().filter(|key| !now.keys.contains(key));
+        let lost = before.keys.into_iter().filter(|key| !newest.keys.contains(key));
         let lost: Vec<usize> = lost.collect();
         seen.withdrawals += lost.len();
         lost

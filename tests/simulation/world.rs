@@ -428,7 +428,7 @@ impl<'a> World<'a> {
                 Told::Answered(answer) => self.trace.note(now, format_args!("{answer:?}")),
             }
             let failures = self.judge.rounds.failures();
-            let lost = self.judge.rounds.told(&told, now, &mut self.judge.seen)?;
+            let lost = self.judge.rounds.told(&told, (now, wall), &mut self.judge.seen)?;
             self.probe(now, failures, &lost);
         }
         let mut answers = std::mem::take(&mut *self.answers.lock().unwrap());
