@@ -8,15 +8,12 @@ use portcullis::{Algorithm, ClientAuth};
 
 use crate::events::{Calendar, Draft, Owner};
 use crate::gate::Introspection;
+use crate::issuer::{BOTH, CALENDAR, Issuer, LIFETIME};
 use crate::options::Options;
-
-/// How long the printed tokens live, in seconds.
-const LIFETIME: i64 = 3600;
 
 /// The embedded issuer. It is for trying out and for tests, never for production.
 pub struct Demo {
-    issuer: AuthorizationServer,
-    audience: String,
+    issuer: Issuer,
 }
 
 /// The events that are there from the start.
@@ -32,16 +29,10 @@ impl Demo {
         let accepted = options.algorithms();
         let signs_with = accepted.iter().find(|alg| **alg == Algorithm::ES256);
         let signs_with = signs_with.or(accepted.first()).copied();
-        let issuer = AuthorizationServer::builder()
-            .algorithm(signs_with.unwrap_or(Algorithm::ES256))
-            .start()
-            .await?;
-        issuer.client("calendar", "calendar-secret");
-        issuer.client("curl", "curl-secret");
-        Ok(Demo {
-            issuer,
-            audience: options.audience.clone(),
-        })
+        let issuer =
+            AuthorizationServer::builder().algorithm(signs_with.unwrap_or(Algorithm::ES256));
+        let issuer = Issuer::start(issuer, &options.audience).await?;
+        Ok(Demo { issuer })
     }
 
     pub fn issuer(&self) -> &str {
@@ -49,9 +40,10 @@ impl Demo {
     }
 
     pub fn introspection(&self) -> Introspection {
+        let (id, secret) = CALENDAR;
         Introspection {
             uri: self.issuer.introspection_endpoint(),
-            auth: ClientAuth::basic("calendar", "calendar-secret"),
+            auth: ClientAuth::basic(id, secret),
         }
     }
 
@@ -75,17 +67,12 @@ impl Demo {
 
     /// Curl lines to paste, each with the status it gets.
     pub fn tour(&self, base: &str, options: &Options, events: Events) -> String {
-        let jwt = self.issuer.token().audience(&self.audience);
-        let jwt = jwt.subject("alice").expires_in(LIFETIME);
-        let opaque = self.issuer.opaque().audience(&self.audience);
-        let opaque = opaque.subject("alice").expires_in(LIFETIME);
-        let both = "read:calendar write:calendar";
-
+        let jwt = self.issuer.jwt();
         let bearer = |token: &str| format!(" -H \"Authorization: Bearer {token}\"");
-        let alice = bearer(&jwt.clone().scope(both).mint());
+        let alice = bearer(&jwt.clone().scope(BOTH).mint());
         let reader = bearer(&jwt.clone().scope("read:calendar").mint());
-        let expired = bearer(&jwt.scope(both).expires_in(-LIFETIME).mint());
-        let known = opaque.scope(both).mint();
+        let expired = bearer(&jwt.scope(BOTH).expires_in(-LIFETIME).mint());
+        let known = self.issuer.opaque().scope(BOTH).mint();
 
         let Events { alices, bobs } = events;
         let mut lines = vec![
@@ -146,11 +133,8 @@ impl Demo {
         let _ = writeln!(
             text,
             "# 200, a fresh token for the client `curl`; add -d token_format=opaque for an opaque one\n\
-             curl -i {endpoint} -d grant_type=client_credentials -d client_id=curl \
-             -d client_secret=curl-secret -d scope=read:calendar+write:calendar \
-             --data-urlencode \"resource={audience}\"\n",
-            endpoint = self.issuer.token_endpoint(),
-            audience = self.audience,
+             {line}\n",
+            line = self.issuer.fresh_token(),
         );
         text
     }

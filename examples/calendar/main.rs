@@ -4,6 +4,7 @@
 //! cargo run --example calendar                                   with an issuer of its own
 //! cargo run --example calendar -- --issuer https://as.example    with yours
 //! cargo run --example calendar -- --help
+//! cargo run --example issuer                                     an issuer to take down by hand
 //! ```
 //!
 //! `gate.rs` is what you came for: how the gate is set up. `api.rs` shows what handlers ask of it,
@@ -16,6 +17,7 @@ mod api;
 mod demo;
 mod events;
 mod gate;
+mod issuer;
 mod options;
 
 use std::fmt::Display;

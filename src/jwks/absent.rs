@@ -11,10 +11,9 @@ pub(super) struct Absent {
     names: HashSet<Option<Box<str>>>,
 }
 
-/// How many absent names are remembered, and of how many bytes. Beyond that a made-up name merely
-/// waits.
+/// How many absent names are remembered; none has more than 256 bytes, or its token is refused
+/// unseen. Beyond that a made-up name merely waits.
 const MOST_ABSENT: usize = 1024;
-const LONGEST_ABSENT: usize = 256;
 
 impl Absent {
     pub(super) fn is_known(&self, round: u64, kid: Option<&str>) -> bool {
@@ -29,8 +28,7 @@ impl Absent {
             self.round = round;
             self.names.clear();
         }
-        let is_short = kid.is_none_or(|kid| kid.len() <= LONGEST_ABSENT);
-        if is_short && self.names.len() < MOST_ABSENT {
+        if self.names.len() < MOST_ABSENT {
             self.names.insert(kid.map(Into::into));
         }
     }

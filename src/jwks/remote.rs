@@ -8,6 +8,7 @@ use std::time::Duration;
 use super::discovery::{Metadata, Source};
 use super::file::KeyFile;
 use super::pace::Pace;
+use super::set::KeySet;
 use super::shared::{Shared, Snapshot};
 use crate::clock::UnixTime;
 use crate::error::{ConfigError, Error};
@@ -79,8 +80,7 @@ impl RemoteJwks {
         self.0.snapshot(moment)
     }
 
-    /// Waits until the engine has tried to bring a set that has `kid`. If what it brought may be older
-    /// than the key, what to answer if it is not in there is returned.
+    /// Waits until the engine has tried to bring a set that `has` the key `kid`.
     ///
     /// # Errors
     ///
@@ -89,9 +89,10 @@ impl RemoteJwks {
     pub(crate) async fn renewed(
         &self,
         kid: Option<&str>,
+        has: &(dyn Fn(&KeySet) -> bool + Sync),
         moment: &Moment<'_>,
-    ) -> Result<Option<Error>, Error> {
-        self.0.renewed(kid, moment).await
+    ) -> Result<(), Error> {
+        self.0.renewed(kid, has, moment).await
     }
 
     pub(crate) fn status(&self, now: UnixTime) -> KeyStatus {

@@ -63,7 +63,6 @@ pub(crate) struct Snapshot {
 pub(super) struct Round {
     pub(super) running: bool,
     pub(super) finished: u64,
-    /// When the last round began, or the one that is running.
     pub(super) began: UnixTime,
     /// Why the last round brought nothing; `None` after a good one.
     pub(super) fault: Option<Arc<str>>,
@@ -97,9 +96,6 @@ impl Default for Round {
 /// names, which must not cost memory without bound.
 const MOST_WAITING: usize = 1024;
 
-/// Nobody is told to come back at once: the header counts in seconds, and zero makes a loop.
-const LEAST_RETRY_AFTER: Duration = Duration::from_secs(1);
-
 /// How far in the future a kept set may have been fetched: clocks differ, restarts move machines.
 const MOST_AHEAD: Duration = Duration::from_secs(300);
 
@@ -110,8 +106,7 @@ impl Round {
             Some(why) => format!("the issuer's keys cannot be had: {why}"),
             None => "the issuer was asked for its keys a moment ago".to_owned(),
         };
-        let retry_after = self.next.since(now).max(LEAST_RETRY_AFTER);
-        Error::new(Reason::KeysUnavailable, sentence).with_retry_after(retry_after)
+        Error::new(Reason::KeysUnavailable, sentence).with_retry_after(self.next.since(now))
     }
 }
 
@@ -164,9 +159,9 @@ impl Shared {
         (moment.now() < snapshot.trusted_until).then_some(snapshot)
     }
 
-    /// Waits for a newer set than the one that lacks `kid`: until a round of the engine is over
-    /// that was running or began after this call, but no longer than a caller may wait. The set of one
-    /// that was running may be older than the key: what to answer if that lacks it, too, is returned.
+    /// Waits for a set that has `kid`, or for one that was asked for after this call and so says for
+    /// certain that there is no such key; but no longer than a caller may wait. Whether a set `has` it
+    /// the caller knows.
     ///
     /// # Errors
     ///
@@ -175,8 +170,9 @@ impl Shared {
     pub(super) async fn renewed(
         &self,
         kid: Option<&str>,
+        has: &(dyn Fn(&KeySet) -> bool + Sync),
         moment: &Moment<'_>,
-    ) -> Result<Option<Error>, Error> {
+    ) -> Result<(), Error> {
         if !self.start_engine(moment) {
             return Err(Error::new(
                 Reason::KeysUnavailable,
@@ -187,8 +183,7 @@ impl Shared {
         let mut before = rounds.borrow_and_update().clone();
         // A clock that was set back must not put the next round off for longer than was meant.
         before.next = before.next.min(moment.now() + before.pause);
-        // Nor must what was found out at a time that is still to come be the newest there is.
-        let too_soon = !before.running && (before.began..before.next).contains(&moment.now());
+        let too_soon = !before.running && moment.now() < before.next;
         let is_newest = before.fault.is_none();
         if too_soon && is_newest && self.state.absent().is_known(before.finished, kid) {
             return Err(Error::new(
@@ -199,8 +194,8 @@ impl Shared {
         // A round that began no earlier than this request has brought what there is. (One that
         // began later than now was before the clock was set back.)
         let meanwhile = moment.now()..=moment.clock().now();
-        if !before.running && is_newest && meanwhile.contains(&before.began) {
-            return Ok(None);
+        if !before.running && before.fault.is_none() && meanwhile.contains(&before.began) {
+            return Ok(());
         }
         // Rung before anything is answered: whoever comes next profits.
         self.bell.send_modify(|rung| *rung = rung.wrapping_add(1));
@@ -218,37 +213,38 @@ impl Shared {
             .with_retry_after(wait));
         };
         let done = async {
-            // An error means that the engine is gone; the timeout speaks for it.
-            if rounds
-                .wait_for(|round| round.finished > before.finished)
-                .await
-                .is_err()
-            {
-                std::future::pending::<()>().await;
+            let mut seen = before.finished;
+            loop {
+                let next = rounds.wait_for(|round| round.finished > seen).await;
+                let Ok(after) = next.map(|round| round.clone()) else {
+                    // The engine is gone; the timeout speaks for it.
+                    return std::future::pending().await;
+                };
+                if after.fault.is_some() {
+                    return Err(after.unavailable(moment.clock().now()));
+                }
+                // A round that was on its way when this request came may be older than its key: what
+                // such a set lacks is asked for once more.
+                let snapshot = self.state.snapshot.load_full();
+                if after.began >= moment.now() || snapshot.is_some_and(|new| has(&new.set)) {
+                    return Ok(());
+                }
+                if after.next > moment.now() + wait {
+                    return Err(after.unavailable(moment.clock().now()));
+                }
+                seen = after.finished;
+                self.bell.send_modify(|rung| *rung = rung.wrapping_add(1));
             }
         };
-        let timely = either(done, moment.clock().sleep(wait)).await.is_some();
-        let after = self.state.round.borrow().clone();
-        let now = moment.clock().now();
-        match (timely, &after.fault) {
-            (true, None) => {
-                // Whether it was asked for before this request came. The request that began it finds it
-                // running, too.
-                let is_older = before.running
-                    && before.began != moment.now()
-                    && after.finished == before.finished + 1;
-                Ok(is_older.then(|| after.unavailable(now)))
-            }
-            (true, Some(_)) => Err(after.unavailable(now)),
-            (false, _) => Err(Error::new(
+        let timely = either(done, moment.clock().sleep(wait)).await;
+        timely.unwrap_or_else(|| {
+            let wait = wait.as_millis();
+            Err(Error::new(
                 Reason::KeysUnavailable,
-                format!(
-                    "the issuer's keys did not come within {} ms",
-                    wait.as_millis()
-                ),
+                format!("the issuer's keys did not come within {wait} ms"),
             )
-            .with_retry_after(self.pace.interval)),
-        }
+            .with_retry_after(self.pace.interval))
+        })
     }
 
     /// Notes that `set` lacks `kid`, so that it is refused at once until the issuer may be

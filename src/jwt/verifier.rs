@@ -1,7 +1,6 @@
 //! Proves JWT access tokens: the order of the checks, cheap ones first.
 
 use std::fmt;
-use std::time::Duration;
 
 use super::builder::{JwtVerifierBuilder, Source};
 use super::compact::{self, Compact};
@@ -179,25 +178,24 @@ impl Verifier for JwtVerifier {
             ));
         };
         let kid = opened.header.kid.as_deref();
-        let doubt = keys.renewed(kid, moment).await?;
+        let has = |set: &KeySet| {
+            let found = set.select(kid, opened.header.algorithm, &self.algorithms);
+            !matches!(found, Err(Miss::Unknown(_)))
+        };
+        keys.renewed(kid, &has, moment).await?;
         let moment = Moment::of(moment.clock());
         let Some(snapshot) = keys.snapshot(&moment) else {
             return Err(Error::new(
                 Reason::KeysUnavailable,
                 "the issuer's keys are too old",
-            )
-            .with_retry_after(Duration::from_secs(5)));
+            ));
         };
         self.with_set(&snapshot.set, &compact, &opened, &moment)
-            .unwrap_or_else(|miss| match (miss, doubt) {
-                // A 401 would make a client throw away a token whose key is brand-new.
-                (Miss::Unknown(_), Some(doubt)) => Err(doubt),
-                (miss, _) => {
-                    if matches!(miss, Miss::Unknown(_)) {
-                        keys.note_absent(&snapshot, kid);
-                    }
-                    Err(miss.into())
+            .unwrap_or_else(|miss| {
+                if matches!(miss, Miss::Unknown(_)) {
+                    keys.note_absent(&snapshot, kid);
                 }
+                Err(miss.into())
             })
     }
 
@@ -240,7 +238,7 @@ impl Verifier for JwtVerifier {
     async fn ready(&self, moment: &Moment<'_>) -> Result<(), Error> {
         match &self.keys {
             Source::Remote(keys) if keys.snapshot(moment).is_none() => {
-                keys.renewed(None, moment).await.map(drop)
+                keys.renewed(None, &|_| true, moment).await
             }
             _ => Ok(()),
         }

@@ -11,6 +11,7 @@ mod slot;
 
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use http::header::{ACCESS_CONTROL_REQUEST_METHOD, ORIGIN};
 use http::request::Parts;
@@ -19,6 +20,7 @@ use http::{Method, Response};
 use crate::challenge::Worded;
 use crate::credential::{Carrier, Credential};
 use crate::error::{Error, Reason};
+use crate::fetch::either;
 use crate::status::Status;
 use crate::token::{AccessToken, Presence};
 use crate::verify::Moment;
@@ -182,6 +184,47 @@ impl ResourceServer {
         outcome
     }
 
+    /// As [`ready`](Self::ready), but gives an issuer that is down `patience` to come back: for a server
+    /// that shall not start without its keys. Default: a server starts without.
+    ///
+    /// # Errors
+    ///
+    /// [`Error`] of kind `Unavailable`: what was still missing at the end.
+    ///
+    /// # Examples
+    ///
+    /// ```no_run
+    /// # async fn start(server: portcullis::ResourceServer) -> Result<(), portcullis::Error> {
+    /// use std::time::Duration;
+    ///
+    /// server.ready_within(Duration::from_secs(30)).await?; // in `main`, before the first request
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub async fn ready_within(&self, patience: Duration) -> Result<(), Error> {
+        let clock = &self.0.clock;
+        let end = clock.now() + patience;
+        let mut missing = None;
+        loop {
+            let left = end.since(clock.now());
+            match either(self.ready(), clock.sleep(left)).await {
+                Some(Ok(())) => return Ok(()),
+                Some(Err(error)) if left.is_zero() => return Err(error),
+                Some(Err(error)) => {
+                    let pause = error.retry_after().unwrap_or_default();
+                    missing = Some(error);
+                    // At the end there is one last look.
+                    let left = end.since(clock.now());
+                    clock.sleep(pause.max(SHORTEST_PAUSE).min(left)).await;
+                }
+                None => {
+                    let late = || Error::new(Reason::KeysUnavailable, "no keys came in time");
+                    return Err(missing.unwrap_or_else(late));
+                }
+            }
+        }
+    }
+
     /// The state of everything this server depends on: how fresh the keys are, what the last error
     /// was, when the next fetch is due, which endpoints answer. Asks nobody. Key sets and endpoints that
     /// several verifiers share are named once for each.
@@ -251,6 +294,9 @@ impl ResourceServer {
         self.0.guard_caches
     }
 }
+
+/// Between two looks at whether the server is ready.
+const SHORTEST_PAUSE: Duration = Duration::from_millis(100);
 
 /// One line per refusal. What the programmer must mend is louder than what a client did; an outage
 /// was told already, once per attempt.

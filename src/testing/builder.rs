@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex};
 
 use tokio::sync::watch;
 
+use super::keys::KeyRing;
 use super::listen::{Listening, Port};
 use super::server::AuthorizationServer;
 use super::site::{Site, is_absolute};
@@ -34,6 +35,7 @@ pub struct AuthorizationServerBuilder {
     origin: String,
     path: String,
     port: u16,
+    kid_prefix: String,
     algorithm: Algorithm,
     clock: Arc<dyn Clock>,
     oauth_metadata: bool,
@@ -46,6 +48,7 @@ impl AuthorizationServerBuilder {
             origin: "https://as.example".to_owned(),
             path: String::new(),
             port: 0,
+            kid_prefix: String::new(),
             algorithm: Algorithm::ES256,
             clock: Arc::new(SystemClock),
             oauth_metadata: true,
@@ -93,6 +96,13 @@ impl AuthorizationServerBuilder {
     /// Sets the port [`start`](Self::start) listens on. Default: 0, any free one.
     pub fn port(mut self, port: u16) -> Self {
         self.port = port;
+        self
+    }
+
+    /// Starts the name of each key with this text. Default: nothing. For an issuer that comes back
+    /// with other keys: a gate that knows a name takes it for the key it knows.
+    pub fn kid_prefix(mut self, prefix: &str) -> Self {
+        self.kid_prefix = prefix.to_owned();
         self
     }
 
@@ -170,7 +180,10 @@ impl AuthorizationServerBuilder {
             oauth_metadata: self.oauth_metadata,
             openid_configuration: self.openid_configuration,
             open: watch::Sender::new(true),
-            state: Mutex::new(State::default()),
+            state: Mutex::new(State {
+                keys: KeyRing::named(self.kid_prefix),
+                ..State::default()
+            }),
         };
         // A key set that is asked for before the first token must not be empty.
         shared.key(self.algorithm);
@@ -184,6 +197,7 @@ impl fmt::Debug for AuthorizationServerBuilder {
             .field("origin", &self.origin)
             .field("path", &self.path)
             .field("port", &self.port)
+            .field("kid_prefix", &self.kid_prefix)
             .field("algorithm", &self.algorithm)
             .finish_non_exhaustive()
     }

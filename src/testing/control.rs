@@ -57,7 +57,8 @@ impl AuthorizationServer {
 }
 
 /// Signing keys. There is one current key for each algorithm, made when it is first used and named
-/// `es256-1`, `es256-2` and so on; the default algorithm's is there from the start.
+/// `es256-1`, `es256-2` and so on, after the [prefix](super::AuthorizationServerBuilder::kid_prefix)
+/// if there is one; the default algorithm's is there from the start.
 impl AuthorizationServer {
     /// Makes a new current key for each algorithm in use, or takes the one that was
     /// [announced](Self::announce). The old ones stay published.
@@ -130,6 +131,12 @@ impl AuthorizationServer {
                 .unwrap_or_else(|_| panic!("Cache-Control is {text:?}, wanted visible ASCII"))
         });
         self.shared().state().jwks_cache_control = value;
+    }
+
+    /// Sends an `ETag` with the key set, and answers 304 who asks with it in `If-None-Match` while
+    /// nothing has changed. Default: off.
+    pub fn jwks_etag(&self, on: bool) {
+        self.shared().state().jwks_etag = on;
     }
 }
 
@@ -217,8 +224,8 @@ impl AuthorizationServer {
     ///
     /// # Panics
     ///
-    /// If nobody answers there, a status is not of 100 to 999, or a location cannot stand in an
-    /// HTTP header.
+    /// If nobody answers there, a status is not of 100 to 999, or a location or content type cannot
+    /// stand in an HTTP header.
     #[track_caller]
     pub fn trouble(&self, place: impl Into<Place>, trouble: Trouble) {
         let place = self.shared().place(place.into());

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE};
+use http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, ETAG, IF_NONE_MATCH};
 use http::{HeaderValue, Method, Request, Response, StatusCode};
 use serde_json::{Value, json};
 
@@ -32,13 +32,18 @@ pub(super) fn answer(server: &Arc<Shared>, request: Request<Vec<u8>>) -> Deliver
         state.last.insert(place, request.clone());
         (trouble, found)
     };
+    let mut content_type = None;
     let manner = match trouble {
         None => Manner::Whole,
+        Some(Prepared::Relabelled(other)) => {
+            content_type = Some(other);
+            Manner::Whole
+        }
         Some(Prepared::Manner(manner)) => manner,
         Some(Prepared::Instead(response)) => return Some((response, Manner::Whole)),
         Some(Prepared::Never) => return None,
     };
-    let response = match (found, endpoint) {
+    let mut response = match (found, endpoint) {
         // The state is not locked here: a handler mints tokens.
         (Some(Found::Handler(handler)), _) => handler(&Desk::new(server), &request),
         (_, Some(endpoint)) => standard(server, endpoint, &request)
@@ -46,6 +51,9 @@ pub(super) fn answer(server: &Arc<Shared>, request: Request<Vec<u8>>) -> Deliver
         (Some(Found::OtherMethods(allowed)), None) => method_not_allowed(&allowed),
         (None, None) => not_found(),
     };
+    if let Some(content_type) = content_type {
+        response.headers_mut().insert(CONTENT_TYPE, content_type);
+    }
     Some((response, manner))
 }
 
@@ -98,7 +106,23 @@ fn jwks(server: &Shared, request: &Request<Vec<u8>>) -> Result<Response<Vec<u8>>
         let cache_control = cache_control.clone();
         response.headers_mut().insert(CACHE_CONTROL, cache_control);
     }
+    if state.jwks_etag {
+        let etag = etag(response.body());
+        if request.headers().get(IF_NONE_MATCH) == Some(&etag) {
+            response.body_mut().clear();
+            *response.status_mut() = StatusCode::NOT_MODIFIED;
+        }
+        response.headers_mut().insert(ETAG, etag);
+    }
     Ok(response)
+}
+
+/// A name of the document that another document does not have.
+fn etag(document: &[u8]) -> HeaderValue {
+    let digest = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, document);
+    let digits = digest.as_ref().iter().map(|byte| format!("{byte:02x}"));
+    let etag = format!("\"{}\"", digits.collect::<String>());
+    HeaderValue::from_str(&etag).unwrap_or_else(|_| HeaderValue::from_static("\"\""))
 }
 
 fn metadata(server: &Shared) -> Value {

@@ -14,6 +14,7 @@ use crate::signing::SigningKey;
 /// one.
 #[derive(Default)]
 pub(super) struct KeyRing {
+    prefix: String,
     keys: Vec<Key>,
     odd: Vec<Value>,
 }
@@ -28,6 +29,14 @@ pub(super) struct Key {
 }
 
 impl KeyRing {
+    /// Its keys' names begin with `prefix`.
+    pub(super) fn named(prefix: String) -> KeyRing {
+        KeyRing {
+            prefix,
+            ..KeyRing::default()
+        }
+    }
+
     /// The current key of `algorithm`, made now if there is none: an RSA key takes its time.
     #[track_caller]
     pub(super) fn current(&mut self, algorithm: Algorithm) -> Key {
@@ -50,7 +59,11 @@ impl KeyRing {
     fn add(&mut self, algorithm: Algorithm, announced: bool) -> Key {
         let number = self.of(algorithm).count() + 1;
         let key = Key {
-            kid: format!("{}-{number}", algorithm.name().to_lowercase()),
+            kid: format!(
+                "{}{}-{number}",
+                self.prefix,
+                algorithm.name().to_lowercase()
+            ),
             signing: Arc::new(new_key(algorithm)),
             published: true,
             announced,
@@ -253,6 +266,14 @@ mod tests {
         assert_eq!(kids(&ring), ["es256-2"]);
         // Whoever stole a withdrawn key still signs with it.
         assert_eq!(ring.current(Algorithm::EdDSA).kid, "eddsa-2");
+    }
+
+    #[test]
+    fn names_begin_as_they_were_told_to() {
+        let mut ring = KeyRing::named("second-".to_owned());
+        assert_eq!(ring.current(Algorithm::ES256).kid, "second-es256-1");
+        ring.rotate();
+        assert_eq!(kids(&ring), ["second-es256-1", "second-es256-2"]);
     }
 
     #[test]

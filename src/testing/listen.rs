@@ -102,15 +102,18 @@ async fn serve(stream: TcpStream, server: Arc<Shared>) {
 async fn respond(
     server: Arc<Shared>,
     request: Request<Incoming>,
-) -> Result<Response<Sending>, hyper::Error> {
+) -> Result<Response<Sending>, Box<dyn std::error::Error + Send + Sync>> {
     let (parts, body) = request.into_parts();
     let body = body.collect().await?.to_bytes().to_vec();
     let delivery = endpoints::answer(&server, Request::from_parts(parts, body));
     let Some((response, manner)) = delivery else {
         return std::future::pending().await;
     };
-    if let Manner::Late(duration) = manner {
-        server.clock.sleep(duration).await;
+    match manner {
+        Manner::Late(duration) => server.clock.sleep(duration).await,
+        // Whatever the error is, hyper ends the connection without an answer.
+        Manner::Unanswered => return Err("hung up, as asked".into()),
+        _ => {}
     }
     Ok(response.map(|body| Sending::new(body, manner, &server.clock)))
 }
@@ -148,7 +151,7 @@ impl Sending {
             cut: None,
         };
         match manner {
-            Manner::Whole | Manner::Late(_) => {}
+            Manner::Whole | Manner::Late(_) | Manner::Unanswered => {}
             Manner::Padded(bytes) => {
                 let blanks = Bytes::from(vec![b' '; PIECE]);
                 let mut left = bytes.saturating_sub(length);
@@ -342,6 +345,18 @@ mod tests {
         assert!(text.ends_with(&jwks[..jwks.len() / 2]), "{text}");
         assert!(text.contains(&format!("content-length: {}\r\n", jwks.len())));
 
+        let stream = asked(Trouble::HangUp).await;
+        let mut text = String::new();
+        assert!(!read(&stream, &mut text, |_| false).await.unwrap());
+        assert_eq!(text, "");
+
+        let stream = asked(Trouble::ContentType("text/plain".to_owned())).await;
+        let mut text = String::new();
+        let whole = read(&stream, &mut text, |text| text.ends_with(&jwks)).await;
+        assert!(whole.unwrap());
+        assert_eq!(text.matches("content-type: text/plain\r\n").count(), 1);
+        assert_eq!(text.matches("content-type").count(), 1);
+
         let stream = asked(Trouble::Drip).await;
         let mut text = String::new();
         let begun = |text: &str| text.ends_with("\r\n\r\n{");
@@ -353,7 +368,7 @@ mod tests {
         drop(stream);
 
         let stream = asked(Trouble::Hang).await;
-        while server.asked(Endpoint::Jwks) < 4 {
+        while server.asked(Endpoint::Jwks) < 6 {
             tokio::task::yield_now().await;
         }
         server.stop().await;

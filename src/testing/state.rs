@@ -37,6 +37,7 @@ pub(super) struct State {
     pub(super) clients: Clients,
     pub(super) tokens: HashMap<String, Issued>,
     pub(super) jwks_cache_control: Option<HeaderValue>,
+    pub(super) jwks_etag: bool,
     pub(super) handlers: Handlers,
     pub(super) troubles: HashMap<Place, Prepared>,
     pub(super) asked: HashMap<Place, usize>,

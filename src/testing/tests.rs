@@ -275,8 +275,17 @@ async fn trouble_comes_as_asked_and_goes() {
     let huge = get(&server, &url).await;
     assert_eq!(huge.unwrap_err(), FetchError::too_large(64 * 1024));
 
-    server.trouble(Endpoint::Jwks, Trouble::Reset);
-    assert!(get(&server, &url).await.is_err());
+    for broken in [Trouble::Reset, Trouble::HangUp] {
+        server.trouble(Endpoint::Jwks, broken);
+        assert!(get(&server, &url).await.is_err());
+    }
+    server.trouble(Endpoint::Jwks, Trouble::ContentType("text/plain".into()));
+    let plain = get(&server, &url).await;
+    assert_eq!(
+        plain.as_ref().unwrap().headers()["content-type"],
+        "text/plain"
+    );
+    assert_eq!(body(&plain), body(&good));
     // One endpoint's trouble is not another's.
     let metadata = server.url(Endpoint::OauthMetadata);
     assert_eq!(get(&server, &metadata).await.unwrap().status(), 200);

@@ -26,6 +26,8 @@ pub enum Trouble {
     Garbage,
     /// Answers 200 with this text, as JSON.
     Body(String),
+    /// Answers rightly, under this `Content-Type`.
+    ContentType(String),
     /// Answers rightly, but pads the JSON with blanks to this many bytes, sent without a
     /// `Content-Length`: whoever refuses it does so for its size.
     Huge(usize),
@@ -39,12 +41,14 @@ pub enum Trouble {
     Drip,
     /// Drops the connection after half of the body.
     Reset,
+    /// Takes the request and drops the connection without a byte of an answer.
+    HangUp,
 }
 
 impl Trouble {
     /// # Panics
     ///
-    /// If a status or a location cannot stand in an HTTP answer.
+    /// If a status, a location or a content type cannot stand in an HTTP answer.
     #[track_caller]
     pub(super) fn prepare(self) -> Prepared {
         let instead = |status, header: (HeaderName, &str), body: String| {
@@ -52,8 +56,7 @@ impl Trouble {
             let mut response = Response::new(body.into_bytes());
             *response.status_mut() = StatusCode::from_u16(status)
                 .unwrap_or_else(|_| panic!("status is {status}, wanted 100 to 999"));
-            let value = HeaderValue::from_str(value)
-                .unwrap_or_else(|_| panic!("{name} is {value:?}, wanted visible ASCII"));
+            let value = header_value(&name, value);
             response.headers_mut().insert(name, value);
             Prepared::Instead(response)
         };
@@ -73,19 +76,31 @@ impl Trouble {
             ),
             Trouble::Body(body) => instead(200, (CONTENT_TYPE, "application/json"), body),
             Trouble::Redirect(location) => instead(302, (LOCATION, &location), String::new()),
+            Trouble::ContentType(value) => {
+                Prepared::Relabelled(header_value(&CONTENT_TYPE, &value))
+            }
             Trouble::Hang => Prepared::Never,
             Trouble::Huge(bytes) => Prepared::Manner(Manner::Padded(bytes)),
             Trouble::Late(duration) => Prepared::Manner(Manner::Late(duration)),
             Trouble::Drip => Prepared::Manner(Manner::Dripped),
             Trouble::Reset => Prepared::Manner(Manner::Cut),
+            Trouble::HangUp => Prepared::Manner(Manner::Unanswered),
         }
     }
+}
+
+#[track_caller]
+fn header_value(name: &HeaderName, value: &str) -> HeaderValue {
+    HeaderValue::from_str(value)
+        .unwrap_or_else(|_| panic!("{name} is {value:?}, wanted visible ASCII"))
 }
 
 /// A [`Trouble`] that is known to be playable.
 #[derive(Clone)]
 pub(super) enum Prepared {
     Instead(Response<Vec<u8>>),
+    /// The right answer, under another content type.
+    Relabelled(HeaderValue),
     Never,
     Manner(Manner),
 }
@@ -98,6 +113,7 @@ pub(super) enum Manner {
     Padded(usize),
     Dripped,
     Cut,
+    Unanswered,
 }
 
 /// What is to be sent, and how; `None` is never to answer.
@@ -127,7 +143,7 @@ pub(super) async fn collect(
                 clock.sleep(DRIP).await;
             }
         }
-        Manner::Cut => {
+        Manner::Cut | Manner::Unanswered => {
             return Err(FetchError::new(
                 "connection closed before message completed",
             ));

@@ -13,6 +13,8 @@ mod built;
 mod curl;
 mod events;
 mod options;
+#[path = "../built/process.rs"]
+mod process;
 mod program;
 
 use http::Request;

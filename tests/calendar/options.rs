@@ -109,7 +109,8 @@ async fn opaque_tokens_are_introspected_by_every_client_authentication() {
 
         program.hear("not active").await;
         for hidden in [&token, &refresh, &jwt, "s3cret"] {
-            assert!(!program.heard.contains(hidden), "{}", program.heard);
+            let heard = program.heard();
+            assert!(!heard.contains(hidden), "{heard}");
         }
     }
 }

@@ -2,107 +2,22 @@
 // A test says what must be there by taking it.
 #![allow(clippy::unwrap_used)]
 
+mod file;
+mod gate;
+mod hints;
+mod metadata;
+#[path = "../showing/mod.rs"]
 mod showing;
+mod status;
 
 use std::sync::Arc;
 use std::time::Duration;
 
+use gate::{AUDIENCE, BEGAN, Gate, settle};
 use showing::{reason, show};
 
 use portcullis::testing::{AuthorizationServer, Endpoint, ManualClock, Trouble};
-use portcullis::{
-    AccessToken, Algorithm, Error, JwtVerifier, Reason, RemoteJwks, ResourceServer, UnixTime,
-};
-
-const AUDIENCE: &str = "https://api.example.com/";
-
-struct Gate {
-    issuer: AuthorizationServer,
-    clock: ManualClock,
-    server: ResourceServer,
-}
-
-impl Gate {
-    fn new() -> Gate {
-        Gate::with(|keys| keys)
-    }
-
-    fn with(
-        set_up: impl FnOnce(portcullis::RemoteJwksBuilder) -> portcullis::RemoteJwksBuilder,
-    ) -> Gate {
-        let clock = ManualClock::at(UnixTime::from_secs(1_795_262_400));
-        let issuer = AuthorizationServer::builder().clock(clock.clone()).build();
-        let keys = set_up(RemoteJwks::at(&issuer.jwks_uri()).fetch(issuer.fetcher()));
-        Gate::of(issuer, clock, keys)
-    }
-
-    fn of(
-        issuer: AuthorizationServer,
-        clock: ManualClock,
-        keys: portcullis::RemoteJwksBuilder,
-    ) -> Gate {
-        let jwt = JwtVerifier::builder(issuer.issuer(), AUDIENCE).keys(keys.build().unwrap());
-        let server = issuer
-            .resource_server()
-            .verifier(jwt.build().unwrap())
-            .build()
-            .unwrap();
-        Gate {
-            issuer,
-            clock,
-            server,
-        }
-    }
-
-    fn token(&self) -> String {
-        self.issuer.token().expires_in(100_000).mint()
-    }
-
-    async fn show(&self, token: &str) -> Result<AccessToken, Error> {
-        show(&self.server, token).await
-    }
-
-    /// Shows `token` and lets time pass while the answer is waited for.
-    async fn show_and_wait(&self, token: &str) -> Result<AccessToken, Error> {
-        let (server, token) = (self.server.clone(), token.to_owned());
-        let answer = tokio::spawn(async move { show(&server, &token).await });
-        for _ in 0..100 {
-            settle().await;
-            if answer.is_finished() {
-                break;
-            }
-            self.clock.advance(Duration::from_millis(100));
-        }
-        assert!(answer.is_finished(), "an answer came within ten seconds");
-        answer.await.unwrap()
-    }
-
-    /// Lets `duration` pass in small steps, so that every timer on the way has its turn.
-    async fn pass(&self, duration: Duration) {
-        let end = self.now() + duration;
-        while self.now() < end {
-            let next = self.clock.next_wake().unwrap_or(end).min(end);
-            self.clock
-                .set(next.max(self.now() + Duration::from_millis(1)));
-            settle().await;
-        }
-    }
-
-    fn now(&self) -> UnixTime {
-        portcullis::Clock::now(&self.clock)
-    }
-
-    fn fetches(&self) -> usize {
-        self.issuer.asked(Endpoint::Jwks)
-    }
-}
-
-/// Lets every other task run until it waits.
-async fn settle() {
-    for _ in 0..50 {
-        tokio::task::yield_now().await;
-    }
-}
+use portcullis::{Algorithm, JwtVerifier, Reason, RemoteJwks};
 
 #[tokio::test]
 async fn keys_are_fetched_once_for_all_first_requests() {
@@ -163,10 +78,7 @@ async fn unknown_kids_cannot_raise_the_pace_of_fetches() {
         }
         gate.pass(Duration::from_secs(1)).await;
     }
-    let elapsed = gate
-        .now()
-        .since(UnixTime::from_secs(1_795_262_400))
-        .as_secs() as usize;
+    let elapsed = gate.now().since(BEGAN).as_secs() as usize;
     let most = elapsed / 5 + 2;
     assert!(
         gate.fetches() <= most,
@@ -441,60 +353,8 @@ fn the_engine_moves_to_another_runtime_when_its_own_is_gone() {
 }
 
 #[tokio::test]
-async fn keys_are_found_through_the_metadata() {
-    for builder in [
-        AuthorizationServer::builder(),
-        AuthorizationServer::builder().path("/tenant/a"),
-    ] {
-        let clock = ManualClock::at(UnixTime::from_secs(1_795_262_400));
-        let issuer = builder.clock(clock.clone()).build();
-        let keys = RemoteJwks::discover(issuer.issuer()).fetch(issuer.fetcher());
-        let gate = Gate::of(issuer, clock, keys);
-        gate.show(&gate.token()).await.unwrap();
-        assert_eq!(gate.issuer.asked(Endpoint::OauthMetadata), 1);
-        assert_eq!(gate.issuer.asked(Endpoint::OpenidConfiguration), 0);
-    }
-}
-
-#[tokio::test]
-async fn openid_configuration_is_the_second_choice() {
-    let clock = ManualClock::at(UnixTime::from_secs(1_795_262_400));
-    let builder = AuthorizationServer::builder()
-        .path("/t")
-        .without_oauth_metadata();
-    let issuer = builder.clock(clock.clone()).build();
-    let keys = RemoteJwks::discover(issuer.issuer()).fetch(issuer.fetcher());
-    let gate = Gate::of(issuer, clock, keys);
-    gate.show(&gate.token()).await.unwrap();
-}
-
-#[tokio::test]
-async fn metadata_of_another_issuer_is_dropped_whole() {
-    let clock = ManualClock::at(UnixTime::from_secs(1_795_262_400));
-    let issuer = AuthorizationServer::builder().clock(clock.clone()).build();
-    let document = format!(
-        r#"{{"issuer":"https://other.example","jwks_uri":"{}"}}"#,
-        issuer.jwks_uri()
-    );
-    for endpoint in [Endpoint::OauthMetadata, Endpoint::OpenidConfiguration] {
-        issuer.trouble(endpoint, Trouble::Body(document.clone()));
-    }
-    let keys = RemoteJwks::discover(issuer.issuer()).fetch(issuer.fetcher());
-    let gate = Gate::of(issuer, clock, keys);
-    let error = gate.show_and_wait(&gate.token()).await.unwrap_err();
-    assert_eq!(error.reason(), Reason::KeysUnavailable);
-    assert!(
-        error
-            .to_string()
-            .contains("issuer is \"https://other.example\""),
-        "{error}"
-    );
-    assert_eq!(gate.fetches(), 0);
-}
-
-#[tokio::test]
 async fn an_rsa_key_without_alg_is_used_with_one_algorithm_alone() {
-    let clock = ManualClock::at(UnixTime::from_secs(1_795_262_400));
+    let clock = ManualClock::at(BEGAN);
     let issuer = AuthorizationServer::builder().clock(clock.clone()).build();
     issuer.token().algorithm(Algorithm::PS256).mint();
     let mut jwks = issuer.jwks();
@@ -560,7 +420,7 @@ fn key_sources_that_cannot_be() {
 
 #[tokio::test]
 async fn clones_share_one_engine() {
-    let clock = ManualClock::at(UnixTime::from_secs(1_795_262_400));
+    let clock = ManualClock::at(BEGAN);
     let issuer = AuthorizationServer::builder().clock(clock.clone()).build();
     let keys = RemoteJwks::at(&issuer.jwks_uri())
         .fetch(issuer.fetcher())
