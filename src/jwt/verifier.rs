@@ -1,6 +1,7 @@
 //! Proves JWT access tokens: the order of the checks, cheap ones first.
 
 use std::fmt;
+use std::time::Duration;
 
 use super::builder::{JwtVerifierBuilder, Source};
 use super::compact::{self, Compact};
@@ -188,7 +189,8 @@ impl Verifier for JwtVerifier {
             return Err(Error::new(
                 Reason::KeysUnavailable,
                 "the issuer's keys are too old",
-            ));
+            )
+            .with_retry_after(Duration::from_secs(5)));
         };
         self.with_set(&snapshot.set, &compact, &opened, &moment)
             .unwrap_or_else(|miss| {

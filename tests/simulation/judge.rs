@@ -58,8 +58,8 @@ pub(crate) struct Judge {
     pub(crate) rounds: Rounds,
     /// Since when each key is published.
     published: [Option<Time>; MOST_KEYS],
-    /// When the round began that found each key absent, and was asked for it.
-    absent: [Option<Time>; MOST_KEYS],
+    /// When each key was last asked for while it was not published.
+    early: [Option<Time>; MOST_KEYS],
     /// What the gate has in its file, until it looks.
     kept: Option<Adopted>,
     pub(crate) pending: BTreeMap<usize, Request>,
@@ -74,7 +74,7 @@ impl Judge {
         Judge {
             rounds,
             published: [None; MOST_KEYS],
-            absent: [None; MOST_KEYS],
+            early: [None; MOST_KEYS],
             kept: None,
             pending: BTreeMap::new(),
             seen: Seen::default(),
@@ -92,7 +92,7 @@ impl Judge {
     /// The gate is started anew: it knows nothing but what is in its file.
     pub(crate) fn restarted(&mut self, kept: Option<Adopted>) {
         self.rounds = Rounds::new(self.rounds.settings.clone());
-        self.absent = [None; MOST_KEYS];
+        self.early = [None; MOST_KEYS];
         self.kept = kept;
         self.pending.clear();
         self.seen.restarts += 1;
@@ -154,6 +154,11 @@ impl Judge {
             Bearer::Key(key) | Bearer::Forged(key) => Some(key),
             Bearer::MadeUp(_) => None,
         };
+        if let Some(key) = key
+            && self.published[key].is_none_or(|since| since == at)
+        {
+            self.early[key] = Some(at);
+        }
         Request {
             bearer,
             at,
@@ -213,7 +218,6 @@ impl Judge {
                 if self.was_published(key, request) {
                     self.was_asked_for_too_early(key, request, complaint)?;
                 }
-                self.is_absent(key, request);
                 self.seen.withdrawn_refused += 1;
             }
             (Bearer::Key(_), Outcome::Refused(_)) => {
@@ -225,8 +229,7 @@ impl Judge {
             (_, Outcome::Refused(Reason::UnknownKey)) => {
                 self.is_on_the_word_of_the_newest(request, complaint)?;
                 if let Bearer::Forged(key) = request.bearer {
-                    self.is_absent(key, request);
-                }
+                    }
                 self.seen.unknown_refused += 1;
             }
             (_, Outcome::Refused(_)) => return broken(Invariant::NoForgery, complaint()),
@@ -265,13 +268,6 @@ impl Judge {
         self.published[key].is_some_and(|since| since < request.at)
     }
 
-    /// The name of a key is known to be absent from here on: it was asked for, and not published.
-    fn is_absent(&mut self, key: usize, request: &Request) {
-        if !self.was_published(key, request) {
-            self.absent[key] = self.rounds.past.last().map(|last| last.began);
-        }
-    }
-
     /// The exception in [`Invariant::PublishedKeyIsNo401`].
     fn was_asked_for_too_early(
         &mut self,
@@ -280,7 +276,10 @@ impl Judge {
         complaint: impl Fn() -> String,
     ) -> Result<(), Broken> {
         let newest = self.rounds.newest_at(request.at, self.rounds.settings.interval);
-        let excused = newest.is_some_and(|newest| self.absent[key] == Some(newest.began));
+        let excused = newest.is_some_and(|newest| {
+            let early = self.early[key].map(|at| self.rounds.frozen_since(at));
+            early.is_some_and(|early| early + self.rounds.settings.wait >= newest.began)
+        });
         self.seen.asked_for_too_early += usize::from(excused);
         match excused {
             true => Ok(()),

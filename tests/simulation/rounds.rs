@@ -27,8 +27,7 @@ pub(crate) struct Round {
     pub(crate) began: Time,
     pub(crate) ended: Time,
     pub(crate) good: bool,
-    /// How many requests had come by its end that may have asked for it, and that have.
-    asking: usize,
+    /// How many requests had asked for it by its end.
     rings: usize,
 }
 
@@ -308,7 +307,6 @@ impl Rounds {
             began: running.began,
             ended: at,
             good,
-            asking: self.asking.partition_point(|asked| *asked < at),
             rings: self.rings.len(),
         });
         Some(running)
@@ -379,7 +377,10 @@ impl Rounds {
         if self.ahead >= Some(last.began) {
             return Ok(());
         }
-        let least = match (last.good, self.asking.len() > last.asking) {
+        // Who still waits when a round is over may ask for another.
+        let asking = self.asking.last().map(|at| self.frozen_since(*at));
+        let asked = asking.is_some_and(|at| at + self.settings.wait >= last.ended);
+        let least = match (last.good, asked) {
             (true, true) => last.began + self.settings.interval,
             (true, false) => last.began + self.refresh().0,
             (false, _) => last.ended + self.pause_after_failure().0,
