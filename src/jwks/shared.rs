@@ -316,7 +316,9 @@ impl Shared {
         else {
             return;
         };
-        let fresh_for = self.pace.clamp(Some(fresh_for));
+        // Not raised to the shortest lifetime: they serve no longer than without the restart.
+        let longest = self.pace.longest_lifetime.max(self.pace.lifetime);
+        let fresh_for = fresh_for.min(longest);
         let trusted_until = fetched + fresh_for + self.pace.stale;
         // Written by a clock that was wrong, they would be trusted for however long it was.
         if now >= trusted_until || fetched > now + MOST_AHEAD {

@@ -42,6 +42,8 @@ pub(crate) struct Request {
     knew: bool,
     /// It was answered 503 before, at this time, and comes back when it was told to.
     again: Option<Time>,
+    /// So many wait already that no more may.
+    crowded: bool,
 }
 
 /// An answer, and when it came.
@@ -65,6 +67,10 @@ pub(crate) struct Judge {
     pub(crate) pending: BTreeMap<usize, Request>,
     pub(crate) seen: Seen,
 }
+
+/// How many requests may wait for keys at a time; those with the same token at the same server count as
+/// one.
+const MOST_WAITING: usize = 1024;
 
 /// How far in the future a set may have been fetched that is taken out of the file.
 const MOST_AHEAD: Duration = Duration::from_secs(300);
@@ -100,12 +106,17 @@ impl Judge {
 
     /// What must hold whenever everybody waits.
     pub(crate) fn at_rest(
-        &self,
+        &mut self,
         now: Time,
         sleepers: usize,
         tasks: usize,
     ) -> Result<(), Broken> {
         let wait = self.rounds.settings.wait;
+        let flights = self.pending.values().filter(|request| request.began == request.at);
+        if flights.count() > MOST_WAITING {
+            let how = format!("more than {MOST_WAITING} requests wait");
+            return broken(Invariant::MemoryIsBounded, how);
+        }
         for (id, request) in &self.pending {
             // A machine that stands still may not have begun to wait yet.
             let since = self.rounds.frozen_since(request.at);
@@ -124,6 +135,7 @@ impl Judge {
             let how = format!("{sleepers} sleepers and {tasks} tasks for {waiting} requests");
             return broken(Invariant::MemoryIsBounded, how);
         }
+        self.rounds.rest();
         self.rounds.are_in_time(now)
     }
 
@@ -165,6 +177,7 @@ impl Judge {
             began: at,
             knew: key.is_some_and(|key| self.rounds.knows(key, wall)),
             again,
+            crowded: self.pending.len() >= MOST_WAITING,
         }
     }
 
@@ -197,13 +210,15 @@ impl Judge {
                 return broken(Invariant::NoForgery, complaint());
             }
             (Bearer::Key(key), Outcome::Accepted) => {
-                let set = self.rounds.adopted.as_ref();
-                if !set.is_some_and(|set| set.keys.contains(&key)) {
+                // Two may have come, one after the other, before everybody was at rest again.
+                let mut sets = self.rounds.recent.iter().chain(&self.rounds.adopted);
+                if !sets.any(|set| set.keys.contains(&key)) {
                     return broken(Invariant::WithdrawnIsWithdrawn, complaint());
                 }
+                let mut sets = self.rounds.recent.iter().chain(&self.rounds.adopted);
                 let trusted = match at_once {
                     true => request.knew,
-                    false => self.rounds.knows(key, answered.wall),
+                    false => sets.any(|set| set.keys.contains(&key) && answered.wall < set.trusted_until),
                 };
                 if !trusted {
                     return broken(Invariant::StaleHasAnEnd, complaint());
@@ -228,8 +243,6 @@ impl Judge {
             }
             (_, Outcome::Refused(Reason::UnknownKey)) => {
                 self.is_on_the_word_of_the_newest(request, complaint)?;
-                if let Bearer::Forged(key) = request.bearer {
-                    }
                 self.seen.unknown_refused += 1;
             }
             (_, Outcome::Refused(_)) => return broken(Invariant::NoForgery, complaint()),
@@ -303,7 +316,7 @@ impl Judge {
         let (Some(told), Bearer::Key(key)) = (request.again, request.bearer) else {
             return Ok(());
         };
-        if request.began < request.at {
+        if request.began < request.at || request.crowded {
             return Ok(());
         }
         let published = self.published[key].is_some_and(|since| since <= told);
@@ -350,7 +363,7 @@ impl Judge {
         let set = rounds.adopted.as_ref();
         let trusted = set.is_some_and(|set| answered.wall < set.trusted_until);
         let asked = trusted && asked.is_some_and(|ring| request.began >= ring + bound);
-        if (asked || in_time) && rounds.undisturbed_since(since) {
+        if (asked || in_time) && !request.crowded && rounds.undisturbed_since(since) {
             let how = format!(
                 "{}, published at {published}, fetches succeed since {}",
                 complaint(),

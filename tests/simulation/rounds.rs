@@ -71,6 +71,9 @@ struct Found {
 pub(crate) struct Rounds {
     pub(crate) settings: Settings,
     pub(crate) adopted: Option<Adopted>,
+    /// Whether that came since everybody was at rest, and sets that came and went since then.
+    anew: bool,
+    pub(crate) recent: Vec<Adopted>,
     pub(crate) past: Vec<Round>,
     running: Option<Running>,
     found: Option<Found>,
@@ -95,6 +98,8 @@ impl Rounds {
         Rounds {
             settings,
             adopted: None,
+            anew: false,
+            recent: Vec::new(),
             past: Vec::new(),
             running: None,
             found: None,
@@ -340,13 +345,23 @@ impl Rounds {
             fresh_for,
             trusted_until: fetched + Duration::from_millis(fresh_for + self.settings.stale),
         });
+        let anew = std::mem::replace(&mut self.anew, true);
         let Some((before, newest)) = before.zip(self.adopted.as_ref()) else {
             return Vec::new();
         };
-        let lost = before.keys.into_iter().filter(|key| !newest.keys.contains(key));
-        let lost: Vec<usize> = lost.collect();
+        let lost = before.keys.iter().filter(|key| !newest.keys.contains(key));
+        let lost: Vec<usize> = lost.copied().collect();
+        if anew {
+            self.recent.push(before);
+        }
         seen.withdrawals += lost.len();
         lost
+    }
+
+    /// Everybody is at rest.
+    pub(crate) fn rest(&mut self) {
+        self.recent.clear();
+        self.anew = false;
     }
 
     /// The shortest and the longest pause after the last failure.

@@ -16,6 +16,8 @@ pub(crate) struct Climate {
     pub(crate) chapters: RangeInclusive<u64>,
     /// How often each sort of chapter comes.
     pub(crate) weights: &'static [(u64, Chapter)],
+    /// Whether the gate keeps the last good keys in a file.
+    pub(crate) keeps_file: bool,
 }
 
 /// Where the settings of a gate come from.
@@ -61,6 +63,8 @@ pub(crate) enum Chapter {
     Flood,
     /// Everybody comes at once with a new key, and some do not wait for the answer.
     Crowd,
+    /// More come at once than may wait.
+    Stampede,
     ClockBack,
     ClockAhead,
     /// The machine stands still: nothing runs, and time passes.
@@ -125,6 +129,7 @@ pub(crate) struct Plan {
     pub(crate) settings: Settings,
     pub(crate) servers: usize,
     pub(crate) length: Time,
+    pub(crate) keeps_file: bool,
     pub(crate) events: Vec<(Time, Event)>,
 }
 
@@ -165,11 +170,16 @@ impl Settings {
     }
 }
 
+/// How many lifetimes of a key set a schedule lasts at most.
+const MOST_LIFETIMES: u64 = 150;
+
 impl Plan {
     pub(crate) fn draw(climate: &Climate, chance: &mut Chance) -> Plan {
         let chosen = chance.pick(climate.settings);
         let settings = Settings::draw(chosen, chance);
+        // Fetch after fetch in which nothing happens proves nothing, and takes its time.
         let length = chance.scaled(climate.length.clone());
+        let length = length.min(MOST_LIFETIMES * settings.lifetime);
         let mut draft = Draft {
             chance,
             events: vec![(0, Event::Publish(0)), (0, Event::Sign(0))],
@@ -189,10 +199,14 @@ impl Plan {
             servers: chance.weighted(&[(3, 1), (1, 2), (1, 3)]),
             settings,
             length,
+            keeps_file: climate.keeps_file,
             events,
         }
     }
 }
+
+/// How many requests come at once that may not all wait.
+const STAMPEDE: usize = 1_300;
 
 struct Draft<'a> {
     chance: &'a mut Chance,
@@ -249,6 +263,17 @@ impl Draft<'_> {
                     }
                     self.at(time, Event::Ask(ask));
                 }
+                self.aftermath(start);
+            }
+            Chapter::Stampede => {
+                self.at(start, Event::Weather(Weather::Slow));
+                for _ in 0..STAMPEDE {
+                    let time = start + self.chance.within(0..=20);
+                    let name = self.chance.next();
+                    let ask = self.ask(Shown::MadeUp(name));
+                    self.at(time, Event::Ask(ask));
+                }
+                self.at(start + MINUTE, Event::Weather(Weather::Fair));
                 self.aftermath(start);
             }
             Chapter::ClockBack => {

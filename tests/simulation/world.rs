@@ -14,6 +14,7 @@ use tokio::task::AbortHandle;
 
 use crate::chance::Chance;
 use crate::clocks::{Clocks, Time};
+use crate::file::KeyFile;
 use crate::invariants::{Broken, Invariant, broken};
 use crate::judge::{Answered, Bearer, Judge, Outcome};
 use crate::keys::Pool;
@@ -43,8 +44,11 @@ pub(crate) fn play(pool: &Pool, climate: &Climate, seed: u64) -> Played {
         world.start();
         match runtime.block_on(world.live()) {
             Ok(Life::Over) => break None,
-            // All that ran ends with the runtime, as with a process.
-            Ok(Life::Restarts) => {}
+            Ok(Life::Restarts) => {
+                // All that ran ends with the runtime, as with a process.
+                drop(runtime);
+                world.dies();
+            }
             Err(broken) => break Some(broken),
         }
     };
@@ -70,9 +74,12 @@ struct World<'a> {
     servers: Vec<ResourceServer>,
     judge: Judge,
     trace: Trace,
-    length: Time,
+    /// Where the gate keeps its keys, if it does.
+    file: Option<KeyFile>,
     /// How many servers share the keys.
     number: usize,
+    /// When nothing more is to happen.
+    end: Time,
     /// What is to come: by time, then in the order it was planned.
     queue: BTreeMap<(Time, usize), Event>,
     planned: usize,
@@ -112,8 +119,9 @@ impl<'a> World<'a> {
             servers: Vec::new(),
             judge: Judge::new(Rounds::new(plan.settings)),
             trace,
-            length: plan.length,
+            file: plan.keeps_file.then(KeyFile::new),
             number: plan.servers,
+            end: plan.length,
             queue: BTreeMap::new(),
             planned: 0,
             signs: 0,
@@ -140,6 +148,10 @@ impl<'a> World<'a> {
             Some(lifetime) => {
                 RemoteJwks::discover("https://as.example").metadata_lifetime(time(lifetime))
             }
+        };
+        let keys = match &self.file {
+            Some(file) => keys.last_known_good(file.path()),
+            None => keys,
         };
         let keys = keys
             .fetch(self.network.clone())
@@ -169,7 +181,12 @@ impl<'a> World<'a> {
         for asked in &mut self.asked {
             asked.running = None;
         }
-        self.judge.restarted(None);
+        let kept = self.file.as_ref().and_then(KeyFile::read);
+        if let Some(kept) = &kept {
+            let now = self.clocks.time();
+            self.trace.note(now, format_args!("in the file are {:?}", kept.keys));
+        }
+        self.judge.restarted(kept.map(|kept| kept.trusted_for(self.judge.rounds.settings.stale)));
     }
 
     fn plan(&mut self, at: Time, event: Event) {
@@ -198,7 +215,6 @@ impl<'a> World<'a> {
             while let Some(event) = self.due() {
                 if event == Event::Restart {
                     self.trace.note(self.clocks.time(), format_args!("the gate is started anew"));
-                    self.dies();
                     return Ok(Life::Restarts);
                 }
                 self.happens(event)?;
@@ -430,6 +446,9 @@ impl<'a> World<'a> {
             let failures = self.judge.rounds.failures();
             let lost = self.judge.rounds.told(&told, (now, wall), &mut self.judge.seen)?;
             self.probe(now, failures, &lost);
+            if let (Some(file), Some(set)) = (&self.file, &self.judge.rounds.adopted) {
+                file.is_written(set.fetched);
+            }
         }
         let mut answers = std::mem::take(&mut *self.answers.lock().unwrap());
         // In which order those are woken who wait for the same thing, tokio leaves to chance.
@@ -482,7 +501,7 @@ impl<'a> World<'a> {
             let left = set.trusted_until.since(self.clocks.now()).as_millis() as Time;
             let key = set.keys[self.chance.below(set.keys.len())];
             for at in [now + left.saturating_sub(1), now + left] {
-                if left > 0 && at <= self.length {
+                if left > 0 && at <= self.end {
                     self.plan(at, Event::Ask(probe(key, 0, 0)));
                 }
             }
