@@ -90,10 +90,15 @@ impl Engine {
         };
         self.sleep_until(next, pause).await;
         loop {
-            state.round.send_modify(|round| round.running = true);
             let started = self.clock.now();
+            state.round.send_modify(|round| {
+                round.running = true;
+                round.began = started;
+            });
             let brought = self.bring(&state).await;
             let now = self.clock.now();
+            // A clock that was set back meanwhile must not put the next round off, nor the end of trust.
+            let started = started.min(now);
             // A bell that rang during the round is answered by it.
             self.bell.borrow_and_update();
             let chance = self.jitter.next();

@@ -63,6 +63,7 @@ pub(crate) struct Snapshot {
 pub(super) struct Round {
     pub(super) running: bool,
     pub(super) finished: u64,
+    /// When the last round began, or the one that is running.
     pub(super) began: UnixTime,
     /// Why the last round brought nothing; `None` after a good one.
     pub(super) fault: Option<Arc<str>>,
@@ -96,6 +97,9 @@ impl Default for Round {
 /// names, which must not cost memory without bound.
 const MOST_WAITING: usize = 1024;
 
+/// Nobody is told to come back at once: the header counts in seconds, and zero makes a loop.
+const LEAST_RETRY_AFTER: Duration = Duration::from_secs(1);
+
 /// How far in the future a kept set may have been fetched: clocks differ, restarts move machines.
 const MOST_AHEAD: Duration = Duration::from_secs(300);
 
@@ -106,7 +110,8 @@ impl Round {
             Some(why) => format!("the issuer's keys cannot be had: {why}"),
             None => "the issuer was asked for its keys a moment ago".to_owned(),
         };
-        Error::new(Reason::KeysUnavailable, sentence).with_retry_after(self.next.since(now))
+        let retry_after = self.next.since(now).max(LEAST_RETRY_AFTER);
+        Error::new(Reason::KeysUnavailable, sentence).with_retry_after(retry_after)
     }
 }
 
@@ -183,7 +188,8 @@ impl Shared {
         let mut before = rounds.borrow_and_update().clone();
         // A clock that was set back must not put the next round off for longer than was meant.
         before.next = before.next.min(moment.now() + before.pause);
-        let too_soon = !before.running && moment.now() < before.next;
+        // Nor must what was found out at a time that is still to come be the newest there is.
+        let too_soon = !before.running && (before.began..before.next).contains(&moment.now());
         let is_newest = before.fault.is_none();
         if too_soon && is_newest && self.state.absent().is_known(before.finished, kid) {
             return Err(Error::new(
@@ -212,6 +218,10 @@ impl Shared {
             )
             .with_retry_after(wait));
         };
+        // A round that was on its way when this request came may be older than its key: what such a set
+        // lacks is asked for once more. (The round that this very request has begun is under way, too.)
+        let is_older = before.running && before.began != moment.now();
+        let older = is_older.then_some(before.finished + 1);
         let done = async {
             let mut seen = before.finished;
             loop {
@@ -223,10 +233,8 @@ impl Shared {
                 if after.fault.is_some() {
                     return Err(after.unavailable(moment.clock().now()));
                 }
-                // A round that was on its way when this request came may be older than its key: what
-                // such a set lacks is asked for once more.
                 let snapshot = self.state.snapshot.load_full();
-                if after.began >= moment.now() || snapshot.is_some_and(|new| has(&new.set)) {
+                if Some(after.finished) != older || snapshot.is_some_and(|new| has(&new.set)) {
                     return Ok(());
                 }
                 if after.next > moment.now() + wait {
@@ -308,7 +316,9 @@ impl Shared {
         else {
             return;
         };
-        let fresh_for = self.pace.clamp(Some(fresh_for));
+        // Not raised to the shortest lifetime: they serve no longer than without the restart.
+        let longest = self.pace.longest_lifetime.max(self.pace.lifetime);
+        let fresh_for = fresh_for.min(longest);
         let trusted_until = fetched + fresh_for + self.pace.stale;
         // Written by a clock that was wrong, they would be trusted for however long it was.
         if now >= trusted_until || fetched > now + MOST_AHEAD {

@@ -1,0 +1,222 @@
+//! A small deterministic simulation of time and network.
+// A test says what must be there by taking it.
+#![allow(clippy::unwrap_used)]
+
+mod chance;
+mod clocks;
+mod file;
+mod invariants;
+mod judge;
+mod keys;
+mod network;
+mod report;
+mod rounds;
+mod schedule;
+mod world;
+
+use std::env;
+
+use clocks::{HOUR, MINUTE};
+use keys::Pool;
+use report::Seen;
+use schedule::Chapter::{
+    Announced, ClockAhead, ClockBack, Crowd, Emergency, Flood, Freeze, MaxAge, Move, Outage,
+    Restart, Restored, Stampede, Sudden, TooEarly, Traffic,
+};
+use schedule::{Chosen, Climate};
+use world::play;
+
+/// Plays `schedules` schedules of `climate`.
+fn play_all(climate: &Climate, schedules: u64) -> Seen {
+    let number = |name: &str| env::var(name).ok().map(|text| text.parse::<u64>().unwrap());
+    let first = number("PORTCULLIS_SEED");
+    let default = if first.is_some() { 1 } else { schedules };
+    let schedules = number("PORTCULLIS_SCHEDULES").unwrap_or(default);
+    let pool = Pool::new();
+    let mut seen = Seen::default();
+    for n in 0..schedules {
+        let seed = first.unwrap_or(FIRST_SEED) + n;
+        let played = play(&pool, climate, seed);
+        seen.add(&played.seen);
+        if let Some(broken) = played.broken {
+            panic!(
+                "{:?} is broken by seed {seed}: {}\n\n{}\n\nplay it again with\n\
+                 PORTCULLIS_SEED={seed} cargo test --all-features --test simulation {}\n",
+                broken.invariant,
+                broken.how,
+                played.trace.tail(),
+                climate.name,
+            );
+        }
+    }
+    if env::var("PORTCULLIS_SHOW").is_ok() {
+        panic!("{schedules} schedules of {}: {seen:#?}", climate.name);
+    }
+    seen
+}
+
+const FIRST_SEED: u64 = 1;
+
+const CALM: Climate = Climate {
+    name: "calm_days",
+    settings: &[Chosen::Defaults],
+    length: 12 * HOUR..=24 * HOUR,
+    chapters: 5..=15,
+    weights: &[(6, Traffic), (4, Announced), (2, Sudden), (1, MaxAge)],
+    keeps_file: false,
+};
+
+/// Days without trouble: rotations, announced or not, and nobody notices.
+#[test]
+fn calm_days() {
+    play_all(&CALM, 200);
+}
+
+/// Outages of all sorts and lengths, with rotations in their midst.
+#[test]
+fn outages() {
+    let climate = Climate {
+        name: "outages",
+        settings: &[Chosen::Defaults, Chosen::Short],
+        length: HOUR..=24 * HOUR,
+        chapters: 3..=10,
+        weights: &[
+            (8, Outage),
+            (2, Traffic),
+            (1, Announced),
+            (2, Sudden),
+            (2, Emergency),
+            (1, Flood),
+            (1, MaxAge),
+            (1, Move),
+        ],
+        keeps_file: false,
+    };
+    play_all(&climate, 500);
+}
+
+/// Rotations of all sorts under floods of made-up names and crowds that hang up.
+#[test]
+fn rotations_under_load() {
+    let climate = Climate {
+        name: "rotations_under_load",
+        settings: &[Chosen::Defaults, Chosen::Any],
+        length: 5 * MINUTE..=HOUR,
+        chapters: 3..=10,
+        weights: &[
+            (3, Flood),
+            (3, Crowd),
+            (2, Sudden),
+            (2, TooEarly),
+            (2, Emergency),
+            (1, Restored),
+            (1, Outage),
+        ],
+        keeps_file: false,
+    };
+    play_all(&climate, 300);
+}
+
+/// Wall clocks that are set, and machines that stand still.
+#[test]
+fn clocks_that_lie() {
+    let climate = Climate {
+        name: "clocks_that_lie",
+        settings: &[Chosen::Defaults, Chosen::Short, Chosen::Any],
+        length: 10 * MINUTE..=6 * HOUR,
+        chapters: 3..=10,
+        weights: &[
+            (3, ClockBack),
+            (3, ClockAhead),
+            (2, Freeze),
+            (2, Traffic),
+            (2, Sudden),
+            (1, TooEarly),
+            (1, Emergency),
+            (2, Outage),
+        ],
+        keeps_file: false,
+    };
+    play_all(&climate, 500);
+}
+
+/// More requests at once than may wait.
+#[test]
+fn stampedes() {
+    let climate = Climate {
+        name: "stampedes",
+        settings: &[Chosen::Defaults],
+        length: 2 * MINUTE..=10 * MINUTE,
+        chapters: 2..=3,
+        weights: &[(1, Stampede), (1, Sudden)],
+        keeps_file: false,
+    };
+    play_all(&climate, 5);
+}
+
+/// Restarts, with the last good keys out of a file.
+#[test]
+fn restarts_with_a_file() {
+    let climate = Climate {
+        name: "restarts_with_a_file",
+        settings: &[Chosen::Defaults, Chosen::Short, Chosen::Any],
+        length: 10 * MINUTE..=4 * HOUR,
+        chapters: 4..=10,
+        weights: &[
+            (4, Restart),
+            (4, Outage),
+            (2, Sudden),
+            (1, Emergency),
+            (1, ClockBack),
+            (1, MaxAge),
+        ],
+        keeps_file: true,
+    };
+    let seen = play_all(&climate, 60);
+    assert_ne!(seen.kept_used, 0);
+}
+
+const EVERYTHING: Climate = Climate {
+    name: "everything_at_once",
+    settings: &[Chosen::Defaults, Chosen::Short, Chosen::Any],
+    length: 10 * MINUTE..=24 * HOUR,
+    chapters: 2..=10,
+    weights: &[
+        (3, Traffic),
+        (2, Announced),
+        (3, Sudden),
+        (2, TooEarly),
+        (2, Emergency),
+        (1, Restored),
+        (6, Outage),
+        (1, Flood),
+        (1, Crowd),
+        (1, ClockBack),
+        (1, ClockAhead),
+        (1, Freeze),
+        (1, MaxAge),
+        (1, Move),
+        (1, Restart),
+    ],
+    keeps_file: false,
+};
+
+/// All of it, under any settings.
+#[test]
+fn everything_at_once() {
+    let seen = play_all(&EVERYTHING, 800);
+    assert_eq!(seen.missing(), ["kept_used"]);
+}
+
+/// The same seed gives the same schedule, line by line: else nobody can play a failure again.
+#[test]
+fn one_seed_is_one_schedule() {
+    let pool = Pool::new();
+    for seed in 0..20 {
+        let [one, other] = [(); 2].map(|()| play(&pool, &EVERYTHING, seed));
+        assert_eq!(one.trace.lines(), other.trace.lines(), "seed {seed}");
+        assert_eq!(one.seen, other.seen, "seed {seed}");
+    }
+    let [one, other] = [1, 2].map(|seed| play(&pool, &EVERYTHING, seed));
+    assert_ne!(one.trace.lines(), other.trace.lines());
+}
