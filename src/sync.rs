@@ -3,6 +3,8 @@
 
 #[cfg_attr(not(feature = "jwt"), allow(unused_imports))]
 pub(crate) use std::sync::Arc;
+#[cfg(feature = "jwt")]
+pub(crate) use std::sync::atomic::{AtomicBool, AtomicUsize};
 pub(crate) use std::sync::atomic::{AtomicI64, Ordering};
 #[cfg(feature = "cache")]
 pub(crate) use std::sync::atomic::{AtomicU64, fence};

@@ -8,6 +8,7 @@ mod file;
 mod fixed;
 mod key;
 mod pace;
+mod places;
 mod remote;
 mod set;
 mod shared;

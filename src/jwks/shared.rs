@@ -1,6 +1,5 @@
 //! What the owners of a key source and its engine share, and how a request reads and waits.
 
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -12,6 +11,7 @@ use super::discovery::Source;
 use super::engine::Engine;
 use super::file::{Kept, KeyFile};
 use super::pace::Pace;
+use super::places::{Places, Seat};
 use super::set::KeySet;
 use crate::clock::UnixTime;
 use crate::error::{Error, Reason};
@@ -30,7 +30,7 @@ pub(super) struct Shared {
     /// What the file held when this was built, until the first request says what time it is.
     kept: Mutex<Option<Kept>>,
     /// How many requests wait for keys.
-    waiting: AtomicUsize,
+    waiting: Places,
     /// Rung by requests that miss a key. The engine ends when this is dropped.
     bell: watch::Sender<u64>,
     state: Arc<State>,
@@ -44,7 +44,7 @@ pub(super) struct State {
     absent: Mutex<Absent>,
     /// Whether an engine runs. A runtime that shuts down takes its engine along; the next request
     /// starts another.
-    engine: AtomicBool,
+    engine: Seat,
 }
 
 /// A key set and how long it may be used.
@@ -140,13 +140,13 @@ impl Shared {
             jitter,
             file,
             kept: Mutex::new(kept),
-            waiting: AtomicUsize::new(0),
+            waiting: Places::new(MOST_WAITING),
             bell: watch::Sender::new(0),
             state: Arc::new(State {
                 snapshot: ArcSwapOption::empty(),
                 round: watch::Sender::new(Round::default()),
                 absent: Mutex::default(),
-                engine: AtomicBool::new(false),
+                engine: Seat::new(),
             }),
         }
     }
@@ -211,7 +211,7 @@ impl Shared {
             // at once. A 401 would make a client throw away a token whose key is brand-new.
             return Err(before.unavailable(moment.now()));
         }
-        let Some(_place) = Place::among(&self.waiting) else {
+        let Some(_place) = self.waiting.take() else {
             return Err(Error::new(
                 Reason::KeysUnavailable,
                 format!("{MOST_WAITING} requests wait for the issuer's keys already"),
@@ -281,7 +281,7 @@ impl Shared {
 
     /// Starts the engine unless one runs. `false` if there is no runtime to run it on.
     fn start_engine(&self, moment: &Moment<'_>) -> bool {
-        if self.state.engine.load(Ordering::Acquire) {
+        if self.state.engine.is_taken() {
             return true;
         }
         // Before anybody finds an engine running: who does takes the snapshot as it is.
@@ -289,7 +289,7 @@ impl Shared {
         let Ok(runtime) = tokio::runtime::Handle::try_current() else {
             return false;
         };
-        if self.state.engine.swap(true, Ordering::AcqRel) {
+        if !self.state.engine.take() {
             return true;
         }
         let engine = Engine::new(
@@ -345,29 +345,12 @@ impl Shared {
     }
 }
 
-/// A place among those who wait, given up however the waiting ends.
-struct Place<'a>(&'a AtomicUsize);
-
-impl<'a> Place<'a> {
-    fn among(waiting: &'a AtomicUsize) -> Option<Place<'a>> {
-        let place = Place(waiting);
-        // Taken first and looked at then: nobody slips in between.
-        (waiting.fetch_add(1, Ordering::AcqRel) < MOST_WAITING).then_some(place)
-    }
-}
-
-impl Drop for Place<'_> {
-    fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::AcqRel);
-    }
-}
-
 /// Says that an engine runs, until it is dropped.
 pub(super) struct Running(pub(super) Arc<State>);
 
 impl Drop for Running {
     fn drop(&mut self) {
         self.0.round.send_modify(|round| round.running = false);
-        self.0.engine.store(false, Ordering::Release);
+        self.0.engine.leave();
     }
 }

@@ -9,16 +9,19 @@
 mod forgetting;
 #[path = "../../src/lease.rs"]
 mod lease;
+#[path = "../../src/jwks/places.rs"]
+mod places;
 
 mod adopting;
 mod keeping;
+mod seating;
 
 /// What `src/sync.rs` has, of loom; and fences that can be taken away.
 mod sync {
     use std::cell::Cell;
 
     pub(crate) use loom::sync::Arc;
-    pub(crate) use loom::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+    pub(crate) use loom::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, AtomicUsize, Ordering};
 
     thread_local! {
         /// loom runs all threads of a model on one.

@@ -33,7 +33,9 @@ impl Chance {
     pub(crate) fn scaled(&mut self, range: RangeInclusive<u64>) -> u64 {
         let (low, high) = range.into_inner();
         let doublings = u64::from((high / low.max(1)).max(1).ilog2());
-        let top = low.saturating_mul(2 << self.within(0..=doublings)).min(high);
+        let top = low
+            .saturating_mul(2 << self.within(0..=doublings))
+            .min(high);
         self.within(low..=top)
     }
 

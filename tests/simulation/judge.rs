@@ -112,7 +112,10 @@ impl Judge {
         tasks: usize,
     ) -> Result<(), Broken> {
         let wait = self.rounds.settings.wait;
-        let flights = self.pending.values().filter(|request| request.began == request.at);
+        let flights = self
+            .pending
+            .values()
+            .filter(|request| request.began == request.at);
         if flights.count() > MOST_WAITING {
             let how = format!("more than {MOST_WAITING} requests wait");
             return broken(Invariant::MemoryIsBounded, how);
@@ -218,7 +221,9 @@ impl Judge {
                 let mut sets = self.rounds.recent.iter().chain(&self.rounds.adopted);
                 let trusted = match at_once {
                     true => request.knew,
-                    false => sets.any(|set| set.keys.contains(&key) && answered.wall < set.trusted_until),
+                    false => {
+                        sets.any(|set| set.keys.contains(&key) && answered.wall < set.trusted_until)
+                    }
                 };
                 if !trusted {
                     return broken(Invariant::StaleHasAnEnd, complaint());
@@ -288,7 +293,9 @@ impl Judge {
         request: &Request,
         complaint: impl Fn() -> String,
     ) -> Result<(), Broken> {
-        let newest = self.rounds.newest_at(request.at, self.rounds.settings.interval);
+        let newest = self
+            .rounds
+            .newest_at(request.at, self.rounds.settings.interval);
         let excused = newest.is_some_and(|newest| {
             let early = self.early[key].map(|at| self.rounds.frozen_since(at));
             early.is_some_and(|early| early + self.rounds.settings.wait >= newest.began)
@@ -320,7 +327,11 @@ impl Judge {
             return Ok(());
         }
         let published = self.published[key].is_some_and(|since| since <= told);
-        let mut since = rounds.past.iter().rev().take_while(|round| round.ended >= told);
+        let mut since = rounds
+            .past
+            .iter()
+            .rev()
+            .take_while(|round| round.ended >= told);
         let well = since.all(|round| round.good && round.took() <= rounds.settings.wait);
         // A pause that was begun before the clock was set ends as it was meant to.
         let paused = rounds.past.last().map_or(told, |last| last.began.min(told));

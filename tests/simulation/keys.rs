@@ -44,7 +44,10 @@ impl Pool {
         let signers: Vec<AuthorizationServer> = (0..MOST_KEYS).map(|_| issuer()).collect();
         let keys = signers.iter().enumerate().map(|(n, signer)| {
             let kid = format!("key-{n}");
-            let token = signer.token().header("kid", &kid).expires_in(90 * DAY as i64);
+            let token = signer
+                .token()
+                .header("kid", &kid)
+                .expires_in(90 * DAY as i64);
             let mut jwk = signer.jwks()["keys"][0].clone();
             jwk["kid"] = kid.clone().into();
             let forger = &signers[(n + 1) % MOST_KEYS];
@@ -71,7 +74,9 @@ impl Pool {
 
     /// A token that names a key nobody has.
     pub(crate) fn made_up(&self, n: u64) -> String {
-        let token = self.signers[0].token().header("kid", format!("made-up-{n}"));
+        let token = self.signers[0]
+            .token()
+            .header("kid", format!("made-up-{n}"));
         token.signature([0; 64]).mint()
     }
 }

@@ -10,7 +10,8 @@ pub(crate) struct Trace(Vec<String>);
 
 impl Trace {
     pub(crate) fn note(&mut self, time: Time, what: fmt::Arguments<'_>) {
-        self.0.push(format!("{:>10}.{:03} {what}", time / 1_000, time % 1_000));
+        self.0
+            .push(format!("{:>10}.{:03} {what}", time / 1_000, time % 1_000));
     }
 
     pub(crate) fn lines(&self) -> &[String] {

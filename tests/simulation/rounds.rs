@@ -117,7 +117,11 @@ impl Rounds {
     }
 
     pub(crate) fn shifted(&mut self, by: i64, at: Time) {
-        let last = if by < 0 { &mut self.back } else { &mut self.ahead };
+        let last = if by < 0 {
+            &mut self.back
+        } else {
+            &mut self.ahead
+        };
         *last = Some(at);
         // The pace of before is one of another time.
         self.streak = None;
@@ -416,7 +420,11 @@ impl Rounds {
         if !last.good {
             let pause = self.pause_after_failure().1;
             // Who asks then waits for the whole pause, and no longer.
-            let again = if self.back >= Some(last.ended) { pause } else { 0 };
+            let again = if self.back >= Some(last.ended) {
+                pause
+            } else {
+                0
+            };
             if now > last.ended + pause + again {
                 let how = format!("no fetch came within {pause} ms after {last:?}");
                 return broken(Invariant::Recovery, how);
@@ -467,7 +475,10 @@ impl Rounds {
             true => Ok(()),
             false => broken(
                 Invariant::StatusIsTrue,
-                format!("{status:?}, wanted {set:?}, {rounds} fetches, {} failed", self.failed),
+                format!(
+                    "{status:?}, wanted {set:?}, {rounds} fetches, {} failed",
+                    self.failed
+                ),
             ),
         }
     }

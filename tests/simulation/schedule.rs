@@ -329,7 +329,9 @@ impl Draft<'_> {
     }
 
     fn outage(&mut self, start: Time) {
-        let length = self.chance.weighted(&[(6, MINUTE), (3, 20 * MINUTE), (1, 5 * HOUR)]);
+        let length = self
+            .chance
+            .weighted(&[(6, MINUTE), (3, 20 * MINUTE), (1, 5 * HOUR)]);
         let length = self.chance.scaled(500..=length);
         let foul = match self.chance.one_in(5) {
             true => Weather::Slow,

@@ -6,9 +6,7 @@ use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
-use portcullis::{
-    AccessToken, Clock, Error, ErrorKind, JwtVerifier, RemoteJwks, ResourceServer,
-};
+use portcullis::{AccessToken, Clock, Error, ErrorKind, JwtVerifier, RemoteJwks, ResourceServer};
 use tokio::runtime::{Builder, Handle};
 use tokio::task::AbortHandle;
 
@@ -110,7 +108,10 @@ impl<'a> World<'a> {
     fn new(pool: &'a Pool, plan: Plan, mut chance: Chance) -> World<'a> {
         let clocks = Clocks::new();
         let mut trace = Trace::default();
-        trace.note(0, format_args!("{:?}, {} servers", plan.settings, plan.servers));
+        trace.note(
+            0,
+            format_args!("{:?}, {} servers", plan.settings, plan.servers),
+        );
         let mut world = World {
             pool,
             network: Network::new(clocks.clone(), pool.jwks(), chance.apart()),
@@ -184,9 +185,11 @@ impl<'a> World<'a> {
         let kept = self.file.as_ref().and_then(KeyFile::read);
         if let Some(kept) = &kept {
             let now = self.clocks.time();
-            self.trace.note(now, format_args!("in the file are {:?}", kept.keys));
+            self.trace
+                .note(now, format_args!("in the file are {:?}", kept.keys));
         }
-        self.judge.restarted(kept.map(|kept| kept.trusted_for(self.judge.rounds.settings.stale)));
+        self.judge
+            .restarted(kept.map(|kept| kept.trusted_for(self.judge.rounds.settings.stale)));
     }
 
     fn plan(&mut self, at: Time, event: Event) {
@@ -214,7 +217,8 @@ impl<'a> World<'a> {
             }
             while let Some(event) = self.due() {
                 if event == Event::Restart {
-                    self.trace.note(self.clocks.time(), format_args!("the gate is started anew"));
+                    self.trace
+                        .note(self.clocks.time(), format_args!("the gate is started anew"));
                     return Ok(Life::Restarts);
                 }
                 self.happens(event)?;
@@ -269,7 +273,8 @@ impl<'a> World<'a> {
             }
             Event::Weather(weather) => {
                 self.network.turn(weather);
-                self.trace.note(now, format_args!("the weather is {weather:?}"));
+                self.trace
+                    .note(now, format_args!("the weather is {weather:?}"));
             }
             Event::Ask(ask) => self.ask(ask)?,
             Event::HangUp(id) => {
@@ -285,17 +290,20 @@ impl<'a> World<'a> {
                 self.clocks.shift(by);
                 self.judge.rounds.shifted(by, now);
                 self.judge.seen.clock_shifts += 1;
-                self.trace.note(now, format_args!("the clock is set by {by} ms"));
+                self.trace
+                    .note(now, format_args!("the clock is set by {by} ms"));
             }
             Event::Freeze(length) => {
                 self.clocks.turn_to(now + length);
                 self.judge.rounds.froze(now + length);
                 self.judge.seen.freezes += 1;
-                self.trace.note(now, format_args!("all stands still for {length} ms"));
+                self.trace
+                    .note(now, format_args!("all stands still for {length} ms"));
             }
             Event::MaxAge(seconds) => {
                 self.network.set_max_age(seconds);
-                self.trace.note(now, format_args!("sets are fresh for {seconds:?} s"));
+                self.trace
+                    .note(now, format_args!("sets are fresh for {seconds:?} s"));
             }
             Event::Move => {
                 if self.judge.rounds.settings.metadata.is_some() {
@@ -355,7 +363,9 @@ impl<'a> World<'a> {
         let id = self.asked.len();
         let mut answer = Box::pin(async move { show(&server, &token).await });
         // Known or not is seen at the first look, before anything else has run.
-        let first = answer.as_mut().poll(&mut Context::from_waker(Waker::noop()));
+        let first = answer
+            .as_mut()
+            .poll(&mut Context::from_waker(Waker::noop()));
         if let Poll::Ready(answer) = first {
             self.asked.push(Asked {
                 ask,
@@ -364,7 +374,8 @@ impl<'a> World<'a> {
                 flight,
             });
             let outcome = self.outcome(id, &answer);
-            self.trace.note(now, format_args!("#{id} {bearer:?}: {outcome:?} at once"));
+            self.trace
+                .note(now, format_args!("#{id} {bearer:?}: {outcome:?} at once"));
             return self.judge.answered(
                 &request,
                 &Answered {
@@ -377,7 +388,10 @@ impl<'a> World<'a> {
         }
         self.trace.note(now, format_args!("#{id} {bearer:?} waits"));
         let wait = self.judge.rounds.settings.wait;
-        let began = self.flights.get(&flight).filter(|began| **began + wait > now);
+        let began = self
+            .flights
+            .get(&flight)
+            .filter(|began| **began + wait > now);
         let began = began.copied().unwrap_or(now);
         self.flights.insert(flight.clone(), began);
         self.judge.waits(id, request, began)?;
@@ -439,12 +453,16 @@ impl<'a> World<'a> {
         for told in told {
             match &told {
                 Told::Asked { document, .. } => {
-                    self.trace.note(now, format_args!("{document:?} is asked for"));
+                    self.trace
+                        .note(now, format_args!("{document:?} is asked for"));
                 }
                 Told::Answered(answer) => self.trace.note(now, format_args!("{answer:?}")),
             }
             let failures = self.judge.rounds.failures();
-            let lost = self.judge.rounds.told(&told, (now, wall), &mut self.judge.seen)?;
+            let lost = self
+                .judge
+                .rounds
+                .told(&told, (now, wall), &mut self.judge.seen)?;
             self.probe(now, failures, &lost);
             if let (Some(file), Some(set)) = (&self.file, &self.judge.rounds.adopted) {
                 file.is_written(set.fetched);
@@ -457,7 +475,8 @@ impl<'a> World<'a> {
             if let Some(request) = self.judge.pending.remove(&id) {
                 self.flights.remove(&self.asked[id].flight);
                 let outcome = self.outcome(id, &answer);
-                self.trace.note(now, format_args!("#{id} {:?}: {outcome:?}", request.bearer));
+                self.trace
+                    .note(now, format_args!("#{id} {:?}: {outcome:?}", request.bearer));
                 if none_ended && request.at == now && matches!(outcome, Outcome::Unavailable(_)) {
                     self.judge.rounds.ring(request.at);
                 }
@@ -475,7 +494,8 @@ impl<'a> World<'a> {
                 self.judge.rounds.ring(request.at);
             }
         }
-        self.judge.at_rest(now, self.clocks.sleepers(), alive_tasks())?;
+        self.judge
+            .at_rest(now, self.clocks.sleepers(), alive_tasks())?;
         if self.chance.one_in(4) {
             let status = self.servers[0].status();
             let kid = |key| self.pool.key(key).kid.clone();
