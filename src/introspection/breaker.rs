@@ -73,6 +73,9 @@ pub(super) struct TurnedAway {
 
 /// The leave to call, to be given back with what came of it. Dropped before that, it says nothing
 /// about the endpoint, and a probe makes room for another.
+///
+/// Its methods take it whole, so dropping it locks a second time: after their own lock is gone, since
+/// what a function declares goes before what it was given.
 #[must_use]
 pub(super) struct Pass<'a> {
     breaker: &'a Breaker,

@@ -250,3 +250,24 @@ fn a_clock_that_is_set_back_makes_no_pause_longer() {
     open(&breaker, now);
     assert_about(wait(&breaker, now), secs(1));
 }
+
+#[test]
+fn of_threads_that_come_at_once_one_is_the_probe() {
+    let breaker = breaker();
+    open(&breaker, START);
+    let mut now = START;
+    for _ in 0..50 {
+        now = now + wait(&breaker, now);
+        let barrier = std::sync::Barrier::new(8);
+        let passes: Vec<_> = std::thread::scope(|scope| {
+            let enter = || {
+                barrier.wait();
+                breaker.enter(now).ok()
+            };
+            let threads: Vec<_> = (0..8).map(|_| scope.spawn(enter)).collect();
+            let passes = threads.into_iter().map(|thread| thread.join().unwrap());
+            passes.flatten().collect()
+        });
+        assert_eq!(passes.len(), 1);
+    }
+}

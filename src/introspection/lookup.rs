@@ -78,7 +78,8 @@ impl Unavailable {
         }
     }
 
-    /// When it is worth trying again. Default: 5 seconds.
+    /// When it is worth trying again, for the client. Default: 5 seconds. How long the store itself is
+    /// left alone does not depend on it.
     #[must_use]
     pub fn retry_after(mut self, wait: Duration) -> Unavailable {
         self.retry_after = wait;
