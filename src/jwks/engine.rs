@@ -264,16 +264,17 @@ impl Engine {
                 tracing::warn!(issuer = %self.source, "{sentence}");
             }
         }
+        // Leases first: whoever has seen the newer set is served no key that it lacks (`models/`).
+        if let Some(before) = before {
+            before.set.withdraw_all_but(&set);
+        }
         state.snapshot.store(Some(Arc::new(Snapshot {
-            set: set.clone(),
+            set,
             fetched,
             fresh_for,
             trusted_until,
             round: state.round.borrow().finished + 1,
         })));
-        if let Some(before) = before {
-            before.set.withdraw_all_but(&set);
-        }
         self.keep(fetched, fresh_for);
         fresh_for
     }
