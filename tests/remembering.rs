@@ -3,13 +3,15 @@
 // A test says what must be there by taking it.
 #![allow(clippy::unwrap_used)]
 
+#[path = "showing/log.rs"]
+mod log;
 mod showing;
 
-use std::io;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use http::Method;
+use log::Log;
 use portcullis::testing::{AuthorizationServer, Endpoint, ManualClock, Trouble, json_answer};
 use portcullis::*;
 use serde_json::json;
@@ -465,33 +467,10 @@ fn an_hour_is_the_longest() {
     }
 }
 
-/// Keeps the log as text.
-#[derive(Clone, Default)]
-struct Log(Arc<Mutex<Vec<u8>>>);
-
-impl io::Write for Log {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.lock().unwrap().write(bytes)
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
 #[tokio::test]
 async fn it_is_told_once_per_outage() {
-    let log = Log::default();
-    let writer = log.clone();
-    let lines = tracing_subscriber::fmt()
-        .with_ansi(false)
-        .with_writer(move || writer.clone());
-    let _guard = tracing::subscriber::set_default(lines.finish());
-    let told = || {
-        let text = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
-        let line = "tokens that were accepted before pass while nobody can be asked";
-        text.matches(line).count()
-    };
+    let log = Log::begin();
+    let line = "tokens that were accepted before pass while nobody can be asked";
     let gate = Gate::trusting(600);
     let tokens = [gate.issuer.opaque().mint(), gate.issuer.opaque().mint()];
     for outage in 1..=2 {
@@ -503,7 +482,7 @@ async fn it_is_told_once_per_outage() {
         for token in tokens.iter().chain(&tokens) {
             gate.show(token).await.unwrap();
         }
-        assert_eq!(told(), outage);
+        assert_eq!(log.says(line), outage);
         gate.up();
     }
 }
