@@ -362,6 +362,11 @@ impl Rounds {
         lost
     }
 
+    /// The newest set, if it came since everybody was at rest.
+    pub(crate) fn newest_of_this_step(&self) -> Option<&Adopted> {
+        self.adopted.as_ref().filter(|_| self.anew)
+    }
+
     /// Everybody is at rest.
     pub(crate) fn rest(&mut self) {
         self.recent.clear();
