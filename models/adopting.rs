@@ -30,11 +30,11 @@ impl Keys {
     }
 }
 
-/// First the leases, then the set.
+/// As the engine does: first the leases, then the set.
 fn withdraw_first(keys: &Keys) {
     keys.kept.extend(LATER);
-    keys.withdrawn.withdraw();
-    keys.newest.store(1, Ordering::Release);
+    let show = || keys.newest.store(1, Ordering::Release);
+    Lease::withdraw_before([&keys.withdrawn], show);
 }
 
 /// First the set, then the leases.

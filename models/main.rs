@@ -15,7 +15,7 @@ mod forgetting;
 mod jitter;
 #[path = "../src/lease.rs"]
 mod lease;
-#[path = "../src/jwks/places.rs"]
+#[path = "../src/places.rs"]
 mod places;
 
 mod adopting;

@@ -1,6 +1,7 @@
 //! A little chance in every pause, so that many servers do not ask at once.
 
 use std::hash::{BuildHasher, RandomState};
+use std::time::Duration;
 
 /// Numbers that differ from server to server; the same from the same seed, so that a simulation can
 /// be played again.
@@ -25,7 +26,20 @@ impl Jitter {
         mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
         ((mixed ^ (mixed >> 31)) >> 11) as f64 / (1u64 << 53) as f64
     }
+
+    /// The pause after so many failures in a row: 1, 2, 4 and so on up to 30 seconds, less up to a fifth
+    /// by chance. Short enough that the end of an outage is noticed soon, long enough to let somebody get
+    /// up.
+    pub(crate) fn back_off(&mut self, failures: u32) -> Duration {
+        let doubled = FIRST_PAUSE * 2u32.saturating_pow(failures.saturating_sub(1)).min(64);
+        doubled.min(LONGEST_PAUSE).mul_f64(1.0 - 0.2 * self.next())
+    }
 }
+
+const FIRST_PAUSE: Duration = Duration::from_secs(1);
+
+/// The longest of these pauses.
+pub(crate) const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 
 #[cfg(test)]
 mod tests {

@@ -24,6 +24,18 @@ impl Lease {
         self.0.store(i64::MIN, Ordering::Release);
     }
 
+    /// Takes these back, and shows then what comes in their place: whoever has seen that finds none of
+    /// them holding.
+    pub(crate) fn withdraw_before<'a>(
+        leases: impl IntoIterator<Item = &'a Lease>,
+        show: impl FnOnce(),
+    ) {
+        for lease in leases {
+            lease.withdraw();
+        }
+        show();
+    }
+
     pub(crate) fn holds(&self, now: UnixTime) -> bool {
         now.as_millis() < self.0.load(Ordering::Acquire)
     }

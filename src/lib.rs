@@ -282,6 +282,8 @@ mod lease;
 mod middleware;
 pub mod operation;
 mod percent;
+#[cfg(any(feature = "jwt", feature = "introspection"))]
+mod places;
 mod principal;
 #[cfg(feature = "profiles")]
 pub mod profile;

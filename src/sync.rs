@@ -2,7 +2,7 @@
 //! a model checker can put its own in their place.
 
 pub(crate) use std::sync::Arc;
-#[cfg(feature = "jwt")]
+#[cfg(any(feature = "jwt", feature = "introspection"))]
 pub(crate) use std::sync::atomic::{AtomicBool, AtomicUsize};
 pub(crate) use std::sync::atomic::{AtomicI64, Ordering};
 #[cfg(feature = "cache")]

@@ -30,6 +30,7 @@ const FLOORS: [&[&str]; 16] = [
         "freshness",
         "status",
         "jitter",
+        "places",
         "hints",
         "algorithm",
         "scope",

@@ -188,7 +188,10 @@ async fn refusals_are_remembered_briefly() {
         assert_eq!(reason(&gate.show("made-up").await), Some(Reason::Inactive));
     }
     assert_eq!(gate.asked(), 1);
-    gate.clock.advance(Duration::from_secs(10));
+    gate.clock.advance(Duration::from_millis(9_999));
+    assert_eq!(reason(&gate.show("made-up").await), Some(Reason::Inactive));
+    assert_eq!(gate.asked(), 1);
+    gate.clock.advance(Duration::from_millis(1));
     assert_eq!(reason(&gate.show("made-up").await), Some(Reason::Inactive));
     assert_eq!(gate.asked(), 2);
 }

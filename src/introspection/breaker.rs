@@ -19,17 +19,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::clock::UnixTime;
-use crate::jitter::Jitter;
+use crate::jitter::{Jitter, LONGEST_PAUSE};
 use crate::sync::{Mutex, MutexGuard, PoisonError};
 
 /// So many failures in a row, with no answer between them, open the circuit.
 const ROW: u32 = 5;
-
-/// The first pause, doubled with each further one.
-const FIRST_PAUSE: Duration = Duration::from_secs(1);
-
-/// The longest pause, whoever asks for it.
-pub(super) const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 
 /// When it is worth coming back while a probe is under way.
 pub(super) const PROBE_WAIT: Duration = Duration::from_secs(1);
@@ -146,10 +140,8 @@ impl State {
 
     /// Opens the circuit for a pause of its own, or `told` if that is longer.
     fn open(&mut self, now: UnixTime, told: Option<Duration>) {
-        let doubled = FIRST_PAUSE * 2u32.saturating_pow(self.openings).min(64);
-        let pause = doubled.min(LONGEST_PAUSE);
-        let pause = pause.mul_f64(1.0 - 0.2 * self.jitter.next());
         self.openings = self.openings.saturating_add(1);
+        let pause = self.jitter.back_off(self.openings);
         self.until = self.until.max(now + told.unwrap_or_default().max(pause));
         self.change(Circuit::Open);
     }

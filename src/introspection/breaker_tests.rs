@@ -4,9 +4,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::breaker::{Breaker, LONGEST_PAUSE, PROBE_WAIT, Pass};
+use super::breaker::{Breaker, PROBE_WAIT, Pass};
 use crate::clock::UnixTime;
-use crate::jitter::Jitter;
+use crate::jitter::{Jitter, LONGEST_PAUSE};
 
 const START: UnixTime = UnixTime::from_secs(1_000);
 

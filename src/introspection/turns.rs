@@ -2,18 +2,17 @@
 //! without end.
 
 use std::future::Future;
-use std::sync::atomic::{AtomicUsize, Ordering};
 
 use tokio::sync::{Semaphore, SemaphorePermit};
 
 use crate::fetch::either;
+use crate::places::Places;
 
 /// Turns, first come, first served. Who leaves the line, or drops its turn, makes room at once.
 pub(super) struct Turns {
-    places: Semaphore,
+    turns: Semaphore,
     most: usize,
-    waiting: AtomicUsize,
-    most_waiting: usize,
+    line: Places,
 }
 
 /// Why there is no turn.
@@ -29,10 +28,9 @@ impl Turns {
     pub(super) fn new(most: usize, most_waiting: usize) -> Turns {
         let most = most.min(Semaphore::MAX_PERMITS);
         Turns {
-            places: Semaphore::new(most),
+            turns: Semaphore::new(most),
             most,
-            waiting: AtomicUsize::new(0),
-            most_waiting,
+            line: Places::new(most_waiting),
         }
     }
 
@@ -42,11 +40,11 @@ impl Turns {
         patience: impl FnOnce() -> P,
     ) -> Result<SemaphorePermit<'_>, NoTurn> {
         // A place that is free now is nobody's: those in line are given theirs directly.
-        if let Ok(turn) = self.places.try_acquire() {
+        if let Ok(turn) = self.turns.try_acquire() {
             return Ok(turn);
         }
-        let _waiting = self.join_line().ok_or(NoTurn::Full)?;
-        match either(self.places.acquire(), patience()).await {
+        let _place = self.line.take().ok_or(NoTurn::Full)?;
+        match either(self.turns.acquire(), patience()).await {
             Some(Ok(turn)) => Ok(turn),
             // Nobody closes the semaphore.
             Some(Err(_)) | None => Err(NoTurn::Late),
@@ -55,29 +53,12 @@ impl Turns {
 
     /// Calls under way.
     pub(super) fn in_use(&self) -> usize {
-        self.most - self.places.available_permits()
+        self.most - self.turns.available_permits()
     }
 
     /// How many stand in line.
     pub(super) fn waiting(&self) -> usize {
-        self.waiting.load(Ordering::Relaxed)
-    }
-
-    fn join_line(&self) -> Option<Waiting<'_>> {
-        let longer = |waiting| (waiting < self.most_waiting).then_some(waiting + 1);
-        let joined = self
-            .waiting
-            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, longer);
-        joined.ok().map(|_| Waiting(&self.waiting))
-    }
-}
-
-/// A place in line.
-struct Waiting<'a>(&'a AtomicUsize);
-
-impl Drop for Waiting<'_> {
-    fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::Relaxed);
+        self.line.taken()
     }
 }
 

@@ -3,7 +3,7 @@
 
 use std::fmt;
 use std::future::Future;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -28,6 +28,8 @@ pub(super) struct Upstream {
     calls: AtomicU64,
     failures: AtomicU64,
     turned_away: AtomicU64,
+    /// Whether the log knows that there is a crowd.
+    is_crowded: AtomicBool,
 }
 
 /// How it is spoken of.
@@ -121,6 +123,7 @@ impl Upstream {
             calls: AtomicU64::new(0),
             failures: AtomicU64::new(0),
             turned_away: AtomicU64::new(0),
+            is_crowded: AtomicBool::new(false),
         }
     }
 
@@ -152,6 +155,9 @@ impl Upstream {
             Ok(answer) => {
                 *self.last_error() = None;
                 self.answered(pass);
+                if self.turns.waiting() == 0 {
+                    self.is_crowded.store(false, Ordering::Relaxed);
+                }
                 Ok(answer)
             }
             Err(fault) => Err(self.fault(fault, pass, clock, secrets)),
@@ -243,7 +249,10 @@ impl Upstream {
                 format!("no turn to call it within {limit} ms")
             }
         };
-        Error::unavailable(CROWD_WAIT, format!("{}: {why}", self.words.failed))
+        if !self.is_crowded.swap(true, Ordering::Relaxed) {
+            tracing::warn!("the {} has a crowd before it: {why}", self.words.name);
+        }
+        Error::unavailable(CROWD_WAIT, format!("{}: {why}", self.words.failed)).told()
     }
 
     pub(super) fn status(&self, moment: &Moment<'_>) -> Status {

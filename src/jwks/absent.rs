@@ -33,3 +33,24 @@ impl Absent {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_thousand_names_are_remembered_until_a_newer_set() {
+        let mut absent = Absent::default();
+        let name = |n: usize| format!("made-up-{n}");
+        for n in 0..1_025 {
+            absent.note(1, Some(&name(n)));
+        }
+        assert!(absent.is_known(1, Some(&name(0))) && absent.is_known(1, Some(&name(1_023))));
+        assert!(!absent.is_known(1, Some(&name(1_024))), "that is enough");
+        absent.note(0, Some("late"));
+        assert!(!absent.is_known(1, Some("late")), "said of an older set");
+        absent.note(2, None);
+        assert!(absent.is_known(2, None));
+        assert!(!absent.is_known(2, Some(&name(0))) && !absent.is_known(1, None));
+    }
+}

@@ -19,6 +19,7 @@ use super::shared::{Running, Snapshot, State};
 use crate::clock::{Clock, UnixTime};
 use crate::fetch::{Fetcher, either};
 use crate::jitter::Jitter;
+use crate::lease::Lease;
 
 /// The task that brings the keys.
 pub(super) struct Engine {
@@ -100,7 +101,6 @@ impl Engine {
             let started = started.min(now);
             // A bell that rang during the round is answered by it.
             self.bell.borrow_and_update();
-            let chance = self.jitter.next();
             let (next, due, not_modified, fault);
             match brought {
                 Ok(brought) => {
@@ -111,13 +111,13 @@ impl Engine {
                     not_modified = matches!(brought, Brought::NotModified(_));
                     let fresh_for = self.adopt(&state, brought, started);
                     next = started + self.pace.interval;
-                    due = (started + self.pace.due(fresh_for, chance)).max(next);
+                    due = (started + self.pace.due(fresh_for, self.jitter.next())).max(next);
                     fault = None;
                 }
                 Err(Fault { why, retry_after }) => {
                     failures = failures.saturating_add(1);
                     tracing::warn!(issuer = %self.source, "the issuer's keys cannot be had: {why}");
-                    next = now + self.pace.back_off(failures, retry_after, chance);
+                    next = now + self.pace.retry(self.jitter.back_off(failures), retry_after);
                     due = next;
                     not_modified = false;
                     fault = Some(why.into());
@@ -263,17 +263,17 @@ impl Engine {
                 tracing::warn!(issuer = %self.source, "{sentence}");
             }
         }
-        // Leases first: whoever has seen the newer set is served no key that it lacks (`models/`).
-        if let Some(before) = before {
-            before.set.withdraw_all_but(&set);
-        }
-        state.snapshot.store(Some(Arc::new(Snapshot {
-            set,
+        let newer = Arc::new(Snapshot {
+            set: set.clone(),
             fetched,
             fresh_for,
             trusted_until,
             round: state.round.borrow().finished + 1,
-        })));
+        });
+        let before = before
+            .iter()
+            .flat_map(|before| before.set.leases_but_those_of(&set));
+        Lease::withdraw_before(before, || state.snapshot.store(Some(newer)));
         self.keep(fetched, fresh_for);
         fresh_for
     }

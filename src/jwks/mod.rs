@@ -8,7 +8,6 @@ mod file;
 mod fixed;
 mod key;
 mod pace;
-mod places;
 mod remote;
 mod set;
 mod shared;

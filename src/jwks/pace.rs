@@ -18,10 +18,6 @@ pub(super) struct Pace {
     pub(super) metadata: Duration,
 }
 
-/// The first retry after a failure, doubled with each further one.
-const FIRST_RETRY: Duration = Duration::from_secs(1);
-const LAST_RETRY: Duration = Duration::from_secs(30);
-
 /// How long an issuer that is in trouble may ask to be left alone. For longer, its word would make of
 /// a hiccup an outage.
 const LONGEST_LEAVE: Duration = Duration::from_secs(300);
@@ -35,16 +31,9 @@ impl Pace {
         }
     }
 
-    /// The pause after a failure; `chance` is from 0 to 1.
-    pub(super) fn back_off(
-        &self,
-        failures: u32,
-        retry_after: Option<Duration>,
-        chance: f64,
-    ) -> Duration {
-        let doubled = FIRST_RETRY * 2u32.saturating_pow(failures.saturating_sub(1)).min(64);
-        let pause = doubled.min(LAST_RETRY).mul_f64(1.0 - 0.2 * chance);
-        pause.max(retry_after.unwrap_or_default().min(LONGEST_LEAVE))
+    /// The pause after a failure that would by itself be `back_off`.
+    pub(super) fn retry(&self, back_off: Duration, retry_after: Option<Duration>) -> Duration {
+        back_off.max(retry_after.unwrap_or_default().min(LONGEST_LEAVE))
     }
 
     /// The pause after a good round: 70 to 80 % of what is fresh.

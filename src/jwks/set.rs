@@ -10,6 +10,7 @@ use super::key::{Key, Prepared};
 use crate::algorithm::Algorithm;
 use crate::clock::UnixTime;
 use crate::json;
+use crate::lease::Lease;
 use crate::text::quote;
 
 /// How many keys a set may have. The largest issuers publish about twenty.
@@ -133,13 +134,10 @@ impl KeySet {
         }
     }
 
-    /// Takes back the leases of keys that `newer` no longer has.
-    pub(crate) fn withdraw_all_but(&self, newer: &KeySet) {
-        for key in &self.keys {
-            if !newer.keys.iter().any(|kept| Arc::ptr_eq(kept, key)) {
-                key.lease().withdraw();
-            }
-        }
+    /// The leases of keys that `newer` no longer has.
+    pub(crate) fn leases_but_those_of(&self, newer: &KeySet) -> impl Iterator<Item = &Lease> {
+        let gone = |key: &&Arc<Key>| !newer.keys.iter().any(|kept| Arc::ptr_eq(kept, key));
+        self.keys.iter().filter(gone).map(|key| key.lease())
     }
 
     /// The key for a token of this `kid` and `algorithm`.

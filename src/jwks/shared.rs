@@ -11,12 +11,12 @@ use super::discovery::Source;
 use super::engine::Engine;
 use super::file::{Kept, KeyFile};
 use super::pace::Pace;
-use super::places::{Places, Seat};
 use super::set::KeySet;
 use crate::clock::UnixTime;
 use crate::error::{Error, Reason};
 use crate::fetch::{Fetcher, either};
 use crate::jitter::Jitter;
+use crate::places::{Places, Seat};
 use crate::status::KeyStatus;
 use crate::verify::Moment;
 

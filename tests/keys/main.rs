@@ -187,9 +187,23 @@ async fn a_withdrawn_key_ends_its_tokens_with_the_set_that_lacks_it_verdicts_inc
     gate.issuer.withdraw_old();
     gate.show(&token).await.expect("the gate cannot know yet");
     gate.pass(Duration::from_secs(6)).await;
-    gate.show(&gate.token())
+    gate.show_and_wait(&gate.token())
         .await
         .expect("the new key brings the new set");
+    assert_eq!(
+        reason(&gate.show_and_wait(&token).await),
+        Some(Reason::UnknownKey)
+    );
+
+    // Though nobody uses the new key, it is over at 80 % of the lifetime.
+    let gate = Gate::new();
+    let token = gate.token();
+    gate.show(&token).await.unwrap();
+    gate.issuer.rotate();
+    gate.issuer.withdraw_old();
+    gate.pass(Duration::from_secs(400)).await;
+    gate.show(&token).await.expect("the gate cannot know yet");
+    gate.pass(Duration::from_secs(80)).await;
     assert_eq!(
         reason(&gate.show_and_wait(&token).await),
         Some(Reason::UnknownKey)
@@ -340,6 +354,19 @@ async fn a_clock_that_goes_back_does_not_starve_a_rotation() {
 #[tokio::test]
 async fn ready_says_whether_the_keys_are_there() {
     let gate = Gate::new();
+    gate.issuer.trouble(Endpoint::Jwks, Trouble::Hang);
+    let server = gate.server.clone();
+    let ready = tokio::spawn(async move { server.ready().await });
+    settle().await;
+    gate.clock.advance(Duration::from_millis(1_999));
+    settle().await;
+    assert!(!ready.is_finished());
+    gate.clock.advance(Duration::from_millis(1));
+    let error = ready.await.unwrap().unwrap_err();
+    assert_eq!(error.reason(), Reason::KeysUnavailable);
+    gate.issuer.calm(Endpoint::Jwks);
+
+    let gate = Gate::new();
     gate.server.ready().await.unwrap();
     assert_eq!(gate.fetches(), 1);
     gate.server.ready().await.unwrap();
@@ -454,6 +481,70 @@ fn key_sources_that_cannot_be() {
         refused(keys().refresh_interval(Duration::ZERO)),
         "refresh_interval is 0 ms, wanted at least 1000 ms"
     );
+    let (ten, nine) = (Duration::from_secs(10), Duration::from_secs(9));
+    assert_eq!(
+        refused(keys().lifetime_between(nine, ten)),
+        "shortest lifetime is 9000 ms, wanted at least 10000 ms"
+    );
+    assert_eq!(
+        refused(keys().lifetime_between(Duration::from_secs(60), ten)),
+        "longest lifetime is 10 s, wanted at least the shortest of 60 s"
+    );
+    assert_eq!(
+        refused(keys().metadata_lifetime(Duration::from_millis(59_999))),
+        "metadata_lifetime is 59999 ms, wanted at least 60000 ms"
+    );
+    let week = Duration::from_secs(7 * 24 * 3_600);
+    assert_eq!(
+        refused(keys().trust_stale_for(week + Duration::from_secs(1))),
+        "trust_stale_for is 604801 s, wanted at most 604800 s"
+    );
+    assert_eq!(
+        refused(keys().deadline(Duration::ZERO)),
+        "deadline is 0 ms, wanted at least 1 ms"
+    );
+    assert_eq!(
+        refused(keys().max_bytes(0)),
+        "max_bytes is 0, wanted at least 1"
+    );
+    assert_eq!(
+        refused(keys().allow_jwks_origin("https://keys.example")),
+        "an origin is allowed for a jwks_uri that is given, wanted RemoteJwks::discover"
+    );
+    let at_the_bounds = keys()
+        .lifetime(ten)
+        .lifetime_between(ten, ten)
+        .refresh_interval(Duration::from_secs(1))
+        .metadata_lifetime(Duration::from_secs(60))
+        .trust_stale_for(week)
+        .fetch(issuer.fetcher());
+    at_the_bounds.build().unwrap();
+}
+
+#[tokio::test]
+async fn a_document_may_have_256_kib_and_take_five_seconds() {
+    for (trouble, passes) in [
+        (Trouble::Huge(262_144), true),
+        (Trouble::Huge(262_145), false),
+        (Trouble::Late(Duration::from_millis(4_999)), true),
+        (Trouble::Late(Duration::from_millis(5_000)), false),
+    ] {
+        let gate = Gate::new();
+        gate.issuer.trouble(Endpoint::Jwks, trouble.clone());
+        let _ = gate.show_and_wait(&gate.token()).await;
+        let end = BEGAN + Duration::from_millis(5_001);
+        gate.pass(end.since(gate.now())).await;
+        let keys = gate.server.status().keys.remove(0);
+        assert_eq!(
+            keys.kids.len(),
+            usize::from(passes),
+            "{trouble:?}: {keys:?}"
+        );
+        let why = keys.last_error.unwrap_or_default();
+        let too_long = why == "key set: no whole answer within 5000 ms";
+        let too_large = why == "key set: answer is larger than 262144 bytes";
+        assert_eq!(passes, !(too_long || too_large), "{trouble:?}: {why}");
+    }
 }
 
 #[tokio::test]

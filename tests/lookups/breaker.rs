@@ -73,6 +73,20 @@ async fn the_log_is_told_of_each_attempt_and_not_of_each_request() {
 }
 
 #[tokio::test]
+async fn the_log_is_told_of_a_crowd_once() {
+    let log = Log::begin();
+    let world = World::with(|builder| builder.max_concurrent(1).max_waiting(0));
+    world.upstream.does(Does::Hangs);
+    let _first = world.start("first");
+    settle().await;
+    for n in 0..100 {
+        outage(world.show(&format!("token-{n}")).await);
+    }
+    assert_eq!(log.says("has a crowd before it"), 1);
+    assert_eq!(log.says("WARN"), 1);
+}
+
+#[tokio::test]
 async fn exactly_one_probe_goes_through_and_the_others_come_back_in_a_second() {
     let world = World::new();
     world.upstream.does(DOWN);

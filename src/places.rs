@@ -1,4 +1,4 @@
-//! What only so many may have at a time: the engine's seat, and places among those who wait for keys.
+//! What only so many may have at a time: an engine's seat, places among those who wait.
 
 use crate::sync::{AtomicBool, AtomicUsize, Ordering};
 
@@ -6,49 +6,57 @@ use crate::sync::{AtomicBool, AtomicUsize, Ordering};
 ///
 /// Who finds it taken sees what was done before it was taken; who takes it sees what was done before
 /// it was left.
-pub(super) struct Seat(AtomicBool);
+#[cfg_attr(not(feature = "jwt"), allow(dead_code))]
+pub(crate) struct Seat(AtomicBool);
 
+#[cfg_attr(not(feature = "jwt"), allow(dead_code))]
 impl Seat {
-    pub(super) fn new() -> Seat {
+    pub(crate) fn new() -> Seat {
         Seat(AtomicBool::new(false))
     }
 
-    pub(super) fn is_taken(&self) -> bool {
+    pub(crate) fn is_taken(&self) -> bool {
         self.0.load(Ordering::Acquire)
     }
 
     /// Takes it, unless somebody was quicker.
-    pub(super) fn take(&self) -> bool {
+    pub(crate) fn take(&self) -> bool {
         let took = self
             .0
             .compare_exchange(false, true, Ordering::AcqRel, Ordering::Acquire);
         took.is_ok()
     }
 
-    pub(super) fn leave(&self) {
+    pub(crate) fn leave(&self) {
         self.0.store(false, Ordering::Release);
     }
 }
 
 /// A number of places.
-pub(super) struct Places {
+pub(crate) struct Places {
     taken: AtomicUsize,
     most: usize,
 }
 
 /// One of them, given back however its owner ends.
-pub(super) struct Place<'a>(&'a Places);
+pub(crate) struct Place<'a>(&'a Places);
 
 impl Places {
-    pub(super) fn new(most: usize) -> Places {
+    pub(crate) fn new(most: usize) -> Places {
         Places {
             taken: AtomicUsize::new(0),
             most,
         }
     }
 
+    /// How many are taken. Whoever is just finding out that none is left may be counted, too.
+    #[cfg_attr(not(feature = "introspection"), allow(dead_code))]
+    pub(crate) fn taken(&self) -> usize {
+        self.taken.load(Ordering::Relaxed).min(self.most)
+    }
+
     /// A place, if there is one left.
-    pub(super) fn take(&self) -> Option<Place<'_>> {
+    pub(crate) fn take(&self) -> Option<Place<'_>> {
         let place = Place(self);
         // Counted first and looked at then: nobody slips in between.
         (self.taken.fetch_add(1, Ordering::AcqRel) < self.most).then_some(place)
