@@ -220,6 +220,13 @@ pub(crate) fn secure_url(what: &str, url: &str) -> Result<Uri, ConfigError> {
     Ok(uri)
 }
 
+/// A URL as it may be shown: a query may hold a key.
+pub(crate) fn without_query(uri: &Uri) -> String {
+    let authority = uri.authority().map_or("", |authority| authority.as_str());
+    let scheme = uri.scheme_str().unwrap_or("https");
+    format!("{scheme}://{authority}{}", uri.path())
+}
+
 fn is_loopback(host: &str) -> bool {
     let host = host.trim_start_matches('[').trim_end_matches(']');
     host.eq_ignore_ascii_case("localhost")

@@ -36,7 +36,8 @@ impl Jitter {
     }
 }
 
-const FIRST_PAUSE: Duration = Duration::from_secs(1);
+/// The first of these pauses.
+pub(crate) const FIRST_PAUSE: Duration = Duration::from_secs(1);
 
 /// The longest of these pauses.
 pub(crate) const LONGEST_PAUSE: Duration = Duration::from_secs(30);

@@ -8,7 +8,7 @@ use super::settings::Settings;
 use super::upstream::{Fault, Upstream, Words};
 use crate::claims::ClaimSet;
 use crate::error::{ConfigError, Error};
-use crate::fetch::{Fetch, Fetcher, secure_url};
+use crate::fetch::{Fetch, Fetcher, secure_url, without_query};
 use crate::fetch_default::default_fetcher;
 use crate::hints;
 use crate::json::{self, Json, JsonError};
@@ -63,16 +63,6 @@ impl EndpointBuilder {
             fetcher,
         })
     }
-}
-
-/// A query may hold a key.
-fn without_query(uri: &Uri) -> String {
-    let authority = uri.authority().map_or("", |authority| authority.as_str());
-    format!(
-        "{}://{authority}{}",
-        uri.scheme_str().unwrap_or("https"),
-        uri.path()
-    )
 }
 
 impl Endpoint {

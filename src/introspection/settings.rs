@@ -17,6 +17,10 @@ pub(super) struct Settings {
     pub(super) jitter: Jitter,
 }
 
+/// The gate gives every verification up after 30 seconds: before that the endpoint's failure must be
+/// known as one.
+const LONGEST_DEADLINE: Duration = Duration::from_secs(25);
+
 impl Default for Settings {
     fn default() -> Settings {
         Settings {
@@ -34,10 +38,18 @@ impl Default for Settings {
 impl Settings {
     /// # Errors
     ///
-    /// If the deadline or the number of calls is zero: nobody could ever be asked.
+    /// If the deadline or the number of calls is zero, since nobody could ever be asked; if the deadline
+    /// is above 25 seconds.
     pub(super) fn check(&self) -> Result<(), ConfigError> {
         if self.deadline.is_zero() {
             return Err(ConfigError::new("deadline is 0, wanted more"));
+        }
+        if self.deadline > LONGEST_DEADLINE {
+            return Err(ConfigError::new(format!(
+                "deadline is {} s, wanted at most {} s",
+                self.deadline.as_secs(),
+                LONGEST_DEADLINE.as_secs()
+            )));
         }
         if self.max_concurrent == 0 {
             return Err(ConfigError::new("max_concurrent is 0, wanted at least 1"));
@@ -60,7 +72,7 @@ impl Settings {
 macro_rules! setters {
     ($accepted:literal) => {
         /// How long a request waits in all: for its turn to call, for the answer, and for the answer
-        /// to a second call if the connection breaks. Default: 5 seconds. Half of it is for the call,
+        /// to a second call if the connection breaks. Default: 5 seconds; at most 25. Half of it is for the call,
         /// so a turn that does not come in the other half does not come.
         pub fn deadline(mut self, deadline: Duration) -> Self {
             self.settings.deadline = deadline;

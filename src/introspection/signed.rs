@@ -20,9 +20,6 @@ use crate::verify::Moment;
 /// The media type of such an answer (RFC 9701 §5), without `application/`: its `typ`, too.
 const TYP: &str = "token-introspection+jwt";
 
-/// How old an answer may be: what an issuer answers, it signs then.
-const OLDEST: Duration = Duration::from_secs(300);
-
 /// What a signed answer is judged by.
 pub(super) struct SignedAnswers {
     keys: Source,
@@ -70,6 +67,9 @@ impl SignedAnswers {
         moment: &Moment<'_>,
     ) -> Result<(String, Option<Lease>), String> {
         let why = |error: Error| error.to_string();
+        let asked = moment.now();
+        // The answer is younger than the question, and so may its key be.
+        let moment = &Moment::of(moment.clock());
         let compact = Compact::split(answer.trim_ascii()).map_err(why)?;
         let header = decode_text("header", compact.header).map_err(why)?;
         let signed = Signed::read(compact, &header, Algorithm::ASYMMETRIC).map_err(why)?;
@@ -82,10 +82,11 @@ impl SignedAnswers {
         let now = moment.clock().now();
         self.rules.judge(&claims, now).map_err(why)?;
         let issued = claims.issued_at().unwrap_or(UnixTime::EPOCH);
-        if now > issued + OLDEST + self.rules.leeway {
-            let oldest = OLDEST.as_secs();
+        // What was signed before we asked is the answer to another question, shown again. `iat` counts
+        // whole seconds.
+        if issued + self.rules.leeway + Duration::from_secs(1) <= asked {
             return Err(format!(
-                "answer was signed at {issued}, wanted at most {oldest} s before {now}"
+                "answer was signed at {issued}, wanted one to the question of {asked}"
             ));
         }
         match claims.get("token_introspection") {

@@ -217,14 +217,20 @@ impl Upstream {
             tracing::warn!("the {name} is left alone for {millis} ms: {why}");
         }
         let retry_after = fault.retry_after.max(left_alone).unwrap_or(RETRY_AFTER);
-        Error::unavailable(retry_after, format!("{}: {why}", self.words.failed))
+        let error = Error::unavailable(retry_after, format!("{}: {why}", self.words.failed));
+        match fault.blame {
+            Blame::Nobody => error.ours(),
+            _ => error,
+        }
     }
 
     /// What the request of an answer is told that came, and cannot be used.
     #[cfg(feature = "jwt")]
     pub(super) fn unusable(&self, fault: Fault) -> Error {
         let sentence = format!("{}: {}", self.words.failed, fault.why);
-        Error::unavailable(RETRY_AFTER, sentence)
+        self.failures.fetch_add(1, Ordering::Relaxed);
+        *self.last_error() = Some(fault.why.into());
+        Error::unavailable(RETRY_AFTER, sentence).ours()
     }
 
     fn answered(&self, pass: Pass<'_>) {
@@ -252,7 +258,9 @@ impl Upstream {
         if !self.is_crowded.swap(true, Ordering::Relaxed) {
             tracing::warn!("the {} has a crowd before it: {why}", self.words.name);
         }
-        Error::unavailable(CROWD_WAIT, format!("{}: {why}", self.words.failed)).told()
+        Error::unavailable(CROWD_WAIT, format!("{}: {why}", self.words.failed))
+            .told()
+            .ours()
     }
 
     pub(super) fn status(&self, moment: &Moment<'_>) -> Status {

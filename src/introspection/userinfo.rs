@@ -13,7 +13,8 @@ use super::upstream::Fault;
 use crate::claims::ClaimSet;
 use crate::credential::Credential;
 use crate::error::{ConfigError, Error, Reason};
-use crate::fetch::Fetch;
+use crate::fetch::{Fetch, without_query};
+use crate::hints;
 use crate::rules::{ClaimRules, MayLack};
 use crate::status::Status;
 use crate::verified::Verified;
@@ -149,6 +150,15 @@ fn read(response: Response<Vec<u8>>, moment: &Moment<'_>) -> Result<Option<Claim
     if let StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN = response.status() {
         return Ok(None);
     }
+    // It is asked with the user's own token, so this is about the user, not about us.
+    if response.status() == StatusCode::TOO_MANY_REQUESTS {
+        let wait = hints::retry_after(response.headers(), moment.clock().now());
+        let fault = Fault::of_this_call("status is 429, wanted 200");
+        return Err(match wait {
+            Some(wait) => fault.with_retry_after(wait),
+            None => fault,
+        });
+    }
     let text = endpoint::text(response, moment)?;
     endpoint::members(&text, |_, _| ())?;
     endpoint::claims(text).map(Some)
@@ -157,7 +167,7 @@ fn read(response: Response<Vec<u8>>, moment: &Moment<'_>) -> Result<Option<Claim
 impl fmt::Debug for UserinfoVerifier {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("UserinfoVerifier")
-            .field("endpoint", &self.endpoint.uri)
+            .field("endpoint", &without_query(&self.endpoint.uri))
             .finish_non_exhaustive()
     }
 }
@@ -165,7 +175,7 @@ impl fmt::Debug for UserinfoVerifier {
 impl fmt::Debug for UserinfoVerifierBuilder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("UserinfoVerifierBuilder")
-            .field("endpoint", &self.endpoint.uri)
+            .field("endpoint", &self.endpoint.uri.as_ref().map(without_query))
             .finish_non_exhaustive()
     }
 }

@@ -17,7 +17,7 @@ use crate::claims::ClaimSet;
 use crate::clock::UnixTime;
 use crate::credential::Credential;
 use crate::error::{ConfigError, Error, Reason};
-use crate::fetch::Fetch;
+use crate::fetch::{Fetch, without_query};
 use crate::json::Json;
 #[cfg(feature = "jwt")]
 use crate::jws::Keys;
@@ -220,8 +220,10 @@ impl IntrospectionVerifierBuilder {
     /// Demands answers that the [issuer](Self::issuer), which must be named, signs with one of these keys
     /// (RFC 9701), for us: `aud` is one of our audiences or our name as a client. Then nobody between us
     /// and the endpoint can change them. The algorithm is an [asymmetric](crate::Algorithm::ASYMMETRIC)
-    /// one, and the answer at most 5 minutes old. An answer that is not so is a 503. Encrypted ones are not
-    /// supported. Default: answers are JSON, and TLS vouches for them.
+    /// one, and the answer signed since we asked, as far as clocks agree: one that is no older than the
+    /// [leeway](Self::leeway) may be shown again, since such answers name no token. An answer that is not
+    /// so is a 503. An unknown key of the issuer's is waited for beside the [deadline](Self::deadline).
+    /// Encrypted answers are not supported. Default: answers are JSON, and TLS vouches for them.
     ///
     /// # Examples
     ///
@@ -360,7 +362,7 @@ fn judge_token_type(claims: &ClaimSet) -> Result<(), Error> {
 impl fmt::Debug for IntrospectionVerifier {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("IntrospectionVerifier")
-            .field("endpoint", &self.endpoint.uri)
+            .field("endpoint", &without_query(&self.endpoint.uri))
             .field("auth", &self.auth)
             .field("rules", &self.rules)
             .finish_non_exhaustive()
@@ -370,7 +372,7 @@ impl fmt::Debug for IntrospectionVerifier {
 impl fmt::Debug for IntrospectionVerifierBuilder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("IntrospectionVerifierBuilder")
-            .field("endpoint", &self.endpoint.uri)
+            .field("endpoint", &self.endpoint.uri.as_ref().map(without_query))
             .field("auth", &self.auth)
             .finish_non_exhaustive()
     }

@@ -9,7 +9,7 @@ use http::Uri;
 use super::document::{self, Answer, Fault};
 use crate::clock::Clock;
 use crate::error::ConfigError;
-use crate::fetch::{Fetcher, secure_url};
+use crate::fetch::{Fetcher, secure_url, without_query};
 use crate::json::{self, Json};
 use crate::text::quote;
 
@@ -37,12 +37,21 @@ impl Source {
             Source::Discover(metadata) => &metadata.urls[0],
         }
     }
+
+    /// What no other source is called.
+    pub(super) fn identity(&self) -> String {
+        match self {
+            Source::At(uri) => uri.to_string(),
+            Source::Discover(metadata) => metadata.issuer.to_string(),
+        }
+    }
 }
 
+/// For logs and the status.
 impl fmt::Display for Source {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Source::At(uri) => uri.fmt(f),
+            Source::At(uri) => f.write_str(&without_query(uri)),
             Source::Discover(metadata) => f.write_str(&metadata.issuer),
         }
     }

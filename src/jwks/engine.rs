@@ -18,7 +18,7 @@ use super::set::KeySet;
 use super::shared::{Running, Snapshot, State};
 use crate::clock::{Clock, UnixTime};
 use crate::fetch::{Fetcher, either};
-use crate::jitter::Jitter;
+use crate::jitter::{self, Jitter};
 use crate::lease::Lease;
 
 /// The task that brings the keys.
@@ -94,6 +94,9 @@ impl Engine {
             state.round.send_modify(|round| {
                 round.running = true;
                 round.began = started;
+                // Should this round be cut short, the next engine does not begin at once, either.
+                round.pause = jitter::FIRST_PAUSE;
+                round.next = started + round.pause;
             });
             let brought = self.bring(&state).await;
             let now = self.clock.now();
@@ -282,7 +285,7 @@ impl Engine {
     fn keep(&self, fetched: UnixTime, fresh_for: Duration) {
         if let Some(file) = &self.file {
             let entry = Entry {
-                source: self.source.to_string(),
+                source: self.source.identity(),
                 fetched,
                 fresh_for,
                 key_set: self.document.clone(),

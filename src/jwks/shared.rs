@@ -130,9 +130,7 @@ impl Shared {
         jitter: Jitter,
         file: Option<KeyFile>,
     ) -> Shared {
-        let kept = file
-            .as_ref()
-            .and_then(|file| file.read(&source.to_string()));
+        let kept = file.as_ref().and_then(|file| file.read(&source.identity()));
         Shared {
             source,
             fetcher,

@@ -11,8 +11,6 @@ use super::proving::{Inner, Side};
 use super::slot::Slot;
 use crate::credential::Credential;
 use crate::error::Error;
-#[cfg(feature = "cache")]
-use crate::error::ErrorKind;
 use crate::fetch::either;
 use crate::freshness::Need;
 use crate::token::AccessToken;
@@ -70,7 +68,8 @@ impl Inner {
         credential: &Credential<'_>,
         error: Error,
     ) -> Result<AccessToken, Error> {
-        if error.kind() != ErrorKind::Unavailable {
+        // A crowd is none: whoever holds a token that was revoked could gather one.
+        if !error.is_outage() {
             return Err(error);
         }
         let digest = Verdicts::digest(credential);
@@ -131,5 +130,5 @@ impl Inner {
 #[cfg(feature = "cache")]
 fn is_outage(outcome: &Result<AccessToken, Error>) -> bool {
     let error = outcome.as_ref().err();
-    error.is_some_and(|error| error.kind() == ErrorKind::Unavailable)
+    error.is_some_and(Error::is_outage)
 }

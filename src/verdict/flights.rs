@@ -113,7 +113,7 @@ impl Verdicts {
             _ => {
                 let why = "the verification of this credential was cut short";
                 tracing::warn!("{why}");
-                Err(Error::unavailable(Duration::from_secs(1), why))
+                Err(Error::unavailable(Duration::from_secs(1), why).ours())
             }
         }
     }

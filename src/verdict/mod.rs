@@ -146,7 +146,8 @@ impl Verdicts {
                 let kept = Kept { what, until, left };
                 if kept.serves_in_need(at) {
                     let put = || self.accepted.insert(digest, kept);
-                    let clear = || self.clear(&digest);
+                    // Only what was put: a refusal that was found out meanwhile stays.
+                    let clear = || self.accepted.invalidate(&digest);
                     self.forgetting.keep(digest[0], memory, put, clear);
                 }
             }
@@ -166,7 +167,7 @@ impl Verdicts {
                 // being remembered.
                 match need {
                     Need::Proof if !self.accepted.contains_key(&digest) => {
-                        let clear = || self.clear(&digest);
+                        let clear = || self.refused.invalidate(&digest);
                         self.forgetting.keep(digest[0], memory, put, clear);
                     }
                     _ => {

@@ -1,5 +1,7 @@
 //! What went wrong and whose fault it is.
 
+mod config;
+
 use std::borrow::Cow;
 use std::fmt;
 use std::sync::Arc;
@@ -8,6 +10,8 @@ use std::time::Duration;
 use crate::credential::CredentialError;
 use crate::kind::Breach;
 use crate::scope::Scope;
+
+pub use self::config::ConfigError;
 
 /// Whose fault a refusal is. It decides the status of the answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -157,6 +161,8 @@ struct Inner {
     carrier: Option<Box<str>>,
     /// Whether the log has been told already of what is behind it.
     is_told: bool,
+    /// Whether it says nothing about whoever was to be asked: we are crowded, or the question was odd.
+    is_ours: bool,
 }
 
 impl Error {
@@ -168,6 +174,7 @@ impl Error {
             retry_after: None,
             carrier: None,
             is_told: false,
+            is_ours: false,
         }))
     }
 
@@ -259,6 +266,21 @@ impl Error {
         self.0.is_told
     }
 
+    /// Notes that whoever was to be asked may be well: what was accepted before does not serve for it.
+    #[cfg_attr(
+        not(any(feature = "introspection", feature = "cache")),
+        allow(dead_code)
+    )]
+    pub(crate) fn ours(mut self) -> Error {
+        Arc::make_mut(&mut self.0).is_ours = true;
+        self
+    }
+
+    #[cfg_attr(not(feature = "cache"), allow(dead_code))]
+    pub(crate) fn is_outage(&self) -> bool {
+        self.kind() == ErrorKind::Unavailable && !self.0.is_ours
+    }
+
     /// The sentence may quote claims, and whoever wrote those may have put a secret there.
     #[cfg_attr(not(any(feature = "introspection", feature = "jwt")), allow(dead_code))]
     pub(crate) fn withholding<'a>(mut self, secrets: impl IntoIterator<Item = &'a str>) -> Error {
@@ -343,50 +365,6 @@ impl fmt::Debug for Error {
 }
 
 impl std::error::Error for Error {}
-
-/// Says which input a builder cannot work with.
-#[derive(Clone, PartialEq, Eq)]
-pub struct ConfigError(Cow<'static, str>);
-
-impl ConfigError {
-    pub(crate) fn new(sentence: impl Into<Cow<'static, str>>) -> ConfigError {
-        ConfigError(sentence.into())
-    }
-}
-
-impl fmt::Display for ConfigError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
-/// The sentence itself: it is what `main` prints when it returns the error.
-impl fmt::Debug for ConfigError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
-impl std::error::Error for ConfigError {}
-
-macro_rules! config_error_from {
-    ($($error:ty),+) => { $(
-        impl From<$error> for ConfigError {
-            fn from(error: $error) -> ConfigError {
-                ConfigError(error.to_string().into())
-            }
-        }
-    )+ };
-}
-
-// So that a set-up function needs one error type and `?` alone.
-config_error_from!(
-    crate::algorithm::AlgorithmError,
-    crate::claims::ClaimError,
-    crate::credential::CarrierError,
-    crate::kind::KindError,
-    crate::scope::ScopeError
-);
 
 #[cfg(test)]
 mod tests {
