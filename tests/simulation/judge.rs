@@ -36,6 +36,7 @@ pub(crate) enum Outcome {
 pub(crate) struct Request {
     pub(crate) bearer: Bearer,
     pub(crate) at: Time,
+    wall: UnixTime,
     /// When somebody began to wait with the same token: all get the same answer.
     began: Time,
     /// Whether the newest set had its key, and was trusted.
@@ -177,6 +178,7 @@ impl Judge {
         Request {
             bearer,
             at,
+            wall,
             began: at,
             knew: key.is_some_and(|key| self.rounds.knows(key, wall)),
             again,
@@ -271,7 +273,7 @@ impl Judge {
     ) -> Result<(), Broken> {
         let rounds = &self.rounds;
         let oldest = rounds.settings.interval.max(rounds.longest_round());
-        match rounds.newest_at(request.at, oldest) {
+        match rounds.newest_at((request.at, request.wall), oldest) {
             Some(_) => Ok(()),
             None => broken(
                 Invariant::OutageIsNo401,
@@ -295,7 +297,7 @@ impl Judge {
     ) -> Result<(), Broken> {
         let newest = self
             .rounds
-            .newest_at(request.at, self.rounds.settings.interval);
+            .newest_at((request.at, request.wall), self.rounds.settings.interval);
         let excused = newest.is_some_and(|newest| {
             let early = self.early[key].map(|at| self.rounds.frozen_since(at));
             early.is_some_and(|early| early + self.rounds.settings.wait >= newest.began)

@@ -172,7 +172,7 @@ fn restarts_with_a_file() {
         ],
         keeps_file: true,
     };
-    let seen = play_all(&climate, 60);
+    let seen = play_all(&climate, 200);
     assert_ne!(seen.kept_used, 0);
 }
 

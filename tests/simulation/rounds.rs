@@ -25,6 +25,7 @@ const LIFETIME: (Time, Time) = (MINUTE, 24 * 60 * MINUTE);
 #[derive(Debug)]
 pub(crate) struct Round {
     pub(crate) began: Time,
+    wall: UnixTime,
     pub(crate) ended: Time,
     pub(crate) good: bool,
     /// How many requests had asked for it by its end.
@@ -131,13 +132,15 @@ impl Rounds {
         self.frozen = Some(until);
     }
 
-    /// The newest round, if the gate may still go by it at `at` when it is asked for a key that the
-    /// set lacks: for an interval, which begins anew if the clock is set back or the machine stands
-    /// still, since neither can be told from no time at all.
-    pub(crate) fn newest_at(&self, at: Time, oldest: Time) -> Option<&Round> {
+    /// The newest round, if the gate may still go by it when it is asked for a key that the set lacks:
+    /// for as long as `oldest`. The time that a machine stands still is none to it, and a clock that
+    /// was set back shows once more what it showed then.
+    pub(crate) fn newest_at(&self, (at, wall): (Time, UnixTime), oldest: Time) -> Option<&Round> {
         let last = self.past.last().filter(|last| last.good)?;
-        let since = self.back.max(self.frozen).max(Some(last.began))?;
-        (at <= since + oldest).then_some(last)
+        let since = self.frozen_since(last.began);
+        let once_more = wall <= last.wall + Duration::from_millis(oldest);
+        let again = self.back >= Some(last.began) && once_more;
+        (at <= since + oldest || again).then_some(last)
     }
 
     /// Until when the machine stood still after that; that time itself if it did not.
@@ -314,6 +317,7 @@ impl Rounds {
         let running = self.running.take()?;
         self.past.push(Round {
             began: running.began,
+            wall: running.wall,
             ended: at,
             good,
             rings: self.rings.len(),
@@ -360,6 +364,11 @@ impl Rounds {
         }
         seen.withdrawals += lost.len();
         lost
+    }
+
+    /// The newest set, if it came since everybody was at rest.
+    pub(crate) fn newest_of_this_step(&self) -> Option<&Adopted> {
+        self.adopted.as_ref().filter(|_| self.anew)
     }
 
     /// Everybody is at rest.

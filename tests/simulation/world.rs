@@ -464,9 +464,9 @@ impl<'a> World<'a> {
                 .rounds
                 .told(&told, (now, wall), &mut self.judge.seen)?;
             self.probe(now, failures, &lost);
-            if let (Some(file), Some(set)) = (&self.file, &self.judge.rounds.adopted) {
-                file.is_written(set.fetched);
-            }
+        }
+        if let (Some(file), Some(set)) = (&self.file, self.judge.rounds.newest_of_this_step()) {
+            file.is_written(set.fetched);
         }
         let mut answers = std::mem::take(&mut *self.answers.lock().unwrap());
         // In which order those are woken who wait for the same thing, tokio leaves to chance.
