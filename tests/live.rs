@@ -53,7 +53,7 @@ mod unix {
 
     /// The calendar, and a client of it.
     struct Calendar {
-        _program: Program,
+        program: Program,
         client: Client,
     }
 
@@ -72,10 +72,7 @@ mod unix {
             ];
             let program = Program::start(&[&options, more].concat()).await;
             let client = Client::of(&program.base);
-            Calendar {
-                _program: program,
-                client,
-            }
+            Calendar { program, client }
         }
 
         async fn show(&mut self, token: &str) -> Answer {
@@ -118,8 +115,10 @@ mod unix {
                 if answer.status != 503 {
                     break answer;
                 }
-                let after = answer.retry_after();
-                assert!(begun.elapsed() < RECOVERED, "{when}: still 503, {after:?}");
+                if begun.elapsed() > RECOVERED {
+                    let log = self.program.heard();
+                    panic!("{when}: still 503, {:?}\n{log}", answer.retry_after());
+                }
                 tokio::time::sleep(Duration::from_millis(200)).await;
             };
             assert_eq!(answer.status, wanted, "{when}: {}", answer.body);

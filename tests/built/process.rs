@@ -17,7 +17,7 @@ pub(crate) struct Process {
     printed: UnboundedReceiver<String>,
     log: UnboundedReceiver<String>,
     /// The log as far as it was read.
-    pub(crate) heard: String,
+    heard: String,
 }
 
 impl Process {
@@ -65,6 +65,15 @@ impl Process {
                 return;
             }
         }
+    }
+
+    /// The log until now.
+    pub(crate) fn heard(&mut self) -> &str {
+        while let Ok(line) = self.log.try_recv() {
+            self.heard.push_str(&line);
+            self.heard.push('\n');
+        }
+        &self.heard
     }
 
     /// Sends a signal, such as `STOP`.

@@ -48,9 +48,9 @@ impl Program {
         self.process.hear(text).await;
     }
 
-    /// The log as far as it was read.
-    pub fn heard(&self) -> &str {
-        &self.process.heard
+    /// The log until now.
+    pub fn heard(&mut self) -> &str {
+        self.process.heard()
     }
 
     /// Sends a signal and waits for the end.

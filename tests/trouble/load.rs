@@ -9,13 +9,9 @@ use tokio::task::JoinHandle;
 
 use super::client::Client;
 
-/// How many clients there are, and how long each rests after an answer: all troubles share a machine,
-/// and an unoptimized build needs most of it.
+/// How many clients there are, and how long each rests after an answer: all troubles share a machine.
 pub(crate) const CLIENTS: usize = 4;
-const REST: Duration = match cfg!(debug_assertions) {
-    true => Duration::from_millis(40),
-    false => Duration::from_millis(5),
-};
+const REST: Duration = Duration::from_millis(40);
 
 /// Every so many requests shows a token for the first time, as long as there are such.
 const UNSEEN: u64 = 8;
