@@ -16,6 +16,7 @@ use crate::clock::BoxFuture;
 use crate::error::Error;
 
 /// What a layer says of a request.
+#[allow(clippy::large_enum_variant)] // A box would cost every request an allocation.
 pub(crate) enum Admitted {
     Yes(Parts),
     No(Error),

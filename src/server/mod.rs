@@ -176,7 +176,8 @@ impl ResourceServer {
     /// whoever is asked knows of it. Tokens of another issuer's user of that name are asked about
     /// again, too, and pass.
     ///
-    /// Looks at everything that is remembered: some milliseconds with 10,000 verdicts.
+    /// It looks at everything that is remembered, on the thread that calls: with 10,000 verdicts some
+    /// milliseconds.
     pub fn forget_subject(&self, subject: &str) {
         #[cfg(feature = "cache")]
         self.0.verdicts.forget_subject(subject);

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::error::ConfigError;
 
-/// How long the verdict cache may remember what a [`Verifier`] said.
+/// How long the verdict cache may remember what a [`Verifier`](crate::Verifier) said.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[must_use]
 pub struct VerdictLifetime {
