@@ -326,7 +326,7 @@ async fn a_refusal_further_inside_gives_the_permit_back() {
 }
 
 #[tokio::test]
-async fn a_permit_waits_along_with_its_request() {
+async fn a_request_that_is_asked_about_holds_no_permit_and_takes_one_to_go_in() {
     let scene = Scene::new().await;
     let mut gate = scene
         .server
@@ -337,9 +337,14 @@ async fn a_permit_waits_along_with_its_request() {
         assert!(is_ready(&mut gate));
         let mut waiting = gate.call(request(Some(token)));
         assert!(is_waiting(&mut waiting).await);
-        assert!(!is_ready(&mut gate), "the permit is on its way");
+        assert!(is_ready(&mut gate), "others go in meanwhile");
 
+        // Somebody has the only permit now, so a good one has to wait for it.
         scene.store.send_replace(true);
+        if token == "opaque" {
+            assert!(is_waiting(&mut waiting).await);
+            gate = gate.clone();
+        }
         let status = waiting.await.unwrap().status();
         assert_eq!(status, if token == "opaque" { 200 } else { 401 });
         assert!(is_ready(&mut gate), "the permit is back after {token}");
@@ -365,7 +370,6 @@ async fn a_client_that_hangs_up_gives_the_permit_back() {
     // While it waits.
     let mut waiting = gate.call(request(Some("opaque-2")));
     assert!(is_waiting(&mut waiting).await);
-    assert!(!is_ready(&mut gate));
     drop(waiting);
     assert!(is_ready(&mut gate));
 
@@ -379,7 +383,7 @@ async fn a_client_that_hangs_up_gives_the_permit_back() {
 
 /// A layer inside of the gate that asks keeps the same rules.
 #[tokio::test]
-async fn a_guard_that_asks_uses_the_permit_or_gives_it_back() {
+async fn a_guard_that_asks_takes_a_permit_only_to_go_in() {
     let scene = Scene::new().await;
     let good = scene.issuer.token().mint();
     let opaque = "opaque".to_owned();
@@ -388,13 +392,14 @@ async fn a_guard_that_asks_uses_the_permit_or_gives_it_back() {
     let on_each_request = scene.fresh(Duration::ZERO);
     let mut guard = on_each_request.layer(ConcurrencyLimit::new(scene.strict(), 1));
     for (number, token) in [good, opaque].iter().enumerate() {
-        // It waits along with its request.
+        // It takes a permit when it goes in.
         let request = scene.let_in(token).await;
         scene.store.send_replace(false);
         assert!(is_ready(&mut guard));
         let mut waiting = guard.call(request);
         assert!(is_waiting(&mut waiting).await);
-        assert!(!is_ready(&mut guard), "the permit is on its way");
+        assert!(is_ready(&mut guard), "others go in meanwhile");
+        guard = guard.clone();
         scene.store.send_replace(true);
         assert_eq!(waiting.await.unwrap().status(), 200);
         assert_eq!(scene.calls(), number + 1);

@@ -31,6 +31,11 @@ pin_project! {
             asking: BoxFuture<'static, Result<Parts, Error>>,
             waiting: Option<(S, B)>,
         },
+        /// Asked whether it is ready, now that it is known that the request goes in.
+        Readying {
+            inner: S,
+            request: Option<Request<B>>,
+        },
         Inner {
             #[pin]
             future: F,
@@ -55,24 +60,25 @@ impl<S: Service<Request<B>> + Clone, B> Passage<S, S::Future, B> {
                 future: inner.call(Request::from_parts(parts, body)),
             },
             Admitted::No(error) => {
-                // What `poll_ready` reserved is not used: a clone holds no permit, and the original
-                // gives its own back here. Else whoever sends bad tokens could hold them all.
-                let clone = inner.clone();
-                drop(std::mem::replace(inner, clone));
+                give_back(inner);
                 Passage::Refused { error }
             }
             Admitted::Ask(asking) => {
-                // The clone was never asked whether it is ready; the original was. So the original
-                // goes along with the request, and the clone takes its place here.
-                let clone = inner.clone();
-                let ready = std::mem::replace(inner, clone);
+                give_back(inner);
                 Passage::Asking {
                     asking,
-                    waiting: Some((ready, body)),
+                    waiting: Some((inner.clone(), body)),
                 }
             }
         }
     }
+}
+
+/// Gives back what `poll_ready` reserved: a clone holds no permit, and the original gives its own up
+/// here. Else whoever sends bad tokens, or tokens that somebody must be asked about, could hold them all.
+fn give_back<S: Clone>(inner: &mut S) {
+    let clone = inner.clone();
+    drop(std::mem::replace(inner, clone));
 }
 
 impl<S: Service<Request<B>>, B> Passage<S, S::Future, B> {
@@ -88,11 +94,22 @@ impl<S: Service<Request<B>>, B> Passage<S, S::Future, B> {
                 Projection::Refused { error } => {
                     return Poll::Ready(Ok(Passed::Refused(error.clone())));
                 }
+                Projection::Readying { inner, request } => {
+                    ready!(inner.poll_ready(cx))?;
+                    match request.take() {
+                        Some(request) => Passage::Inner {
+                            future: inner.call(request),
+                        },
+                        // Polled again after it was done.
+                        None => return Poll::Pending,
+                    }
+                }
                 Projection::Asking { asking, waiting } => {
                     match ready!(asking.as_mut().poll(cx)) {
                         Ok(parts) => match waiting.take() {
-                            Some((mut inner, body)) => Passage::Inner {
-                                future: inner.call(Request::from_parts(parts, body)),
+                            Some((inner, body)) => Passage::Readying {
+                                inner,
+                                request: Some(Request::from_parts(parts, body)),
                             },
                             // Polled again after it was done.
                             None => return Poll::Pending,
