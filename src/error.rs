@@ -155,6 +155,8 @@ struct Inner {
     scopes: Vec<Scope>,
     retry_after: Option<Duration>,
     carrier: Option<Box<str>>,
+    /// Whether the log has been told already of what is behind it.
+    is_told: bool,
 }
 
 impl Error {
@@ -165,6 +167,7 @@ impl Error {
             scopes: Vec::new(),
             retry_after: None,
             carrier: None,
+            is_told: false,
         }))
     }
 
@@ -242,6 +245,18 @@ impl Error {
     pub(crate) fn with_retry_after(mut self, retry_after: Duration) -> Error {
         Arc::make_mut(&mut self.0).retry_after = Some(retry_after);
         self
+    }
+
+    /// Notes that the log has been told already of the outage behind it: once is enough for all whom it
+    /// hits.
+    #[cfg_attr(not(feature = "introspection"), allow(dead_code))]
+    pub(crate) fn told(mut self) -> Error {
+        Arc::make_mut(&mut self.0).is_told = true;
+        self
+    }
+
+    pub(crate) fn is_told(&self) -> bool {
+        self.0.is_told
     }
 
     /// The sentence may quote claims, and whoever wrote those may have put a secret there.

@@ -41,7 +41,7 @@
 //! | names of keys that the newest set lacks, refused at once | at most 1,024 of at most 256 bytes, until the next refresh may begin | | `keys::a_made_up_kid_is_refused_at_once_until_the_issuer_may_be_asked_again` |
 //! | a valid token of a key that the issuer publishes | never a 401 | | `keys::a_new_key_is_never_a_401_while_the_issuer_may_not_be_asked`, `trouble::a_key_that_is_made_while_a_slow_fetch_is_under_way_is_not_refused` |
 //! | trust in keys during an outage | 1 h past their lifetime, then 503 | [`trust_stale_for`](crate::RemoteJwksBuilder::trust_stale_for), at most a week | `keys::during_an_outage_known_keys_serve_until_the_stale_limit_then_503_then_recovery` |
-//! | retry after a failure | after 1, 2, 4 … 30 s, less up to 20 % by chance | | `keys::during_an_outage_known_keys_serve_until_the_stale_limit_then_503_then_recovery` |
+//! | retry after a failure | after 1, 2, 4 … 30 s, less up to 20 % by chance | | `keys::failures_are_tried_again_after_1_2_4_and_so_on_up_to_30_seconds` |
 //! | `Retry-After` of the issuer | kept, for at most 5 min | | `keys::retry_after_is_heard_for_at_most_five_minutes` |
 //! | a withdrawn key, verdicts included | ends with the set that lacks it: within 80 % of the lifetime, sooner if a new key is used | | `keys::a_withdrawn_key_ends_its_tokens_with_the_set_that_lacks_it_verdicts_included` |
 //! | garbage, an empty set, a redirect | replaces nothing | | `keys::garbage_replaces_nothing` |

@@ -1,7 +1,6 @@
 //! What the files that synchronise threads by themselves do it with: they name nothing else, so that
 //! a model checker can put its own in their place.
 
-#[cfg_attr(not(feature = "jwt"), allow(unused_imports))]
 pub(crate) use std::sync::Arc;
 #[cfg(feature = "jwt")]
 pub(crate) use std::sync::atomic::{AtomicBool, AtomicUsize};

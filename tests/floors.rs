@@ -30,7 +30,6 @@ const FLOORS: [&[&str]; 16] = [
         "freshness",
         "status",
         "jitter",
-        "sync",
         "hints",
         "algorithm",
         "scope",

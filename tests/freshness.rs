@@ -366,7 +366,13 @@ async fn what_was_asked_before_a_revocation_does_not_come_back_after_it() {
     issuer.server.revoke(&token);
     issuer.server.calm(Endpoint::Introspection);
     issuer.pass(1_000);
-    assert_eq!(reason(&gate.fresh(&token).await), Some(Reason::Inactive));
+    let later = {
+        let (gate, token) = (gate.clone(), token.clone());
+        tokio::spawn(async move { gate.fresh(&token).await })
+    };
+    settle().await;
+    assert!(later.is_finished(), "it joins no call of before");
+    assert_eq!(reason(&later.await.unwrap()), Some(Reason::Inactive));
     issuer.pass(3_000);
     early.await.unwrap().expect("it was good when it was asked");
     assert_eq!(reason(&gate.show(&token).await), Some(Reason::Inactive));

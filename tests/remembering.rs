@@ -3,13 +3,15 @@
 // A test says what must be there by taking it.
 #![allow(clippy::unwrap_used)]
 
+#[path = "showing/log.rs"]
+mod log;
 mod showing;
 
-use std::io;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use http::Method;
+use log::Log;
 use portcullis::testing::{AuthorizationServer, Endpoint, ManualClock, Trouble, json_answer};
 use portcullis::*;
 use serde_json::json;
@@ -183,12 +185,10 @@ async fn nothing_that_was_asked_before_it_was_forgotten_is_remembered_after_it()
         gate.issuer.revoke(&token);
         forget(&gate.server, &token);
         gate.up();
-        let next = gate.show(&token).await;
-        assert_eq!(
-            reason(&next),
-            Some(Reason::Inactive),
-            "it joins no call of before"
-        );
+        let next = gate.showing(&token);
+        settle().await;
+        assert!(next.is_finished(), "it joins no call of before");
+        assert_eq!(reason(&next.await.unwrap()), Some(Reason::Inactive));
         gate.pass(3);
         early.await.unwrap().expect("it was good when it was asked");
         assert_eq!(reason(&gate.show(&token).await), Some(Reason::Inactive));
@@ -465,33 +465,10 @@ fn an_hour_is_the_longest() {
     }
 }
 
-/// Keeps the log as text.
-#[derive(Clone, Default)]
-struct Log(Arc<Mutex<Vec<u8>>>);
-
-impl io::Write for Log {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.lock().unwrap().write(bytes)
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
 #[tokio::test]
 async fn it_is_told_once_per_outage() {
-    let log = Log::default();
-    let writer = log.clone();
-    let lines = tracing_subscriber::fmt()
-        .with_ansi(false)
-        .with_writer(move || writer.clone());
-    let _guard = tracing::subscriber::set_default(lines.finish());
-    let told = || {
-        let text = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
-        let line = "tokens that were accepted before pass while nobody can be asked";
-        text.matches(line).count()
-    };
+    let log = Log::begin();
+    let line = "tokens that were accepted before pass while nobody can be asked";
     let gate = Gate::trusting(600);
     let tokens = [gate.issuer.opaque().mint(), gate.issuer.opaque().mint()];
     for outage in 1..=2 {
@@ -503,7 +480,7 @@ async fn it_is_told_once_per_outage() {
         for token in tokens.iter().chain(&tokens) {
             gate.show(token).await.unwrap();
         }
-        assert_eq!(told(), outage);
+        assert_eq!(log.says(line), outage);
         gate.up();
     }
 }

@@ -231,7 +231,7 @@ impl Upstream {
         self.turned_away.fetch_add(1, Ordering::Relaxed);
         let name = &self.words.name;
         let sentence = format!("the {name} is left alone for now, it failed: {}", away.why);
-        Error::unavailable(away.wait, sentence)
+        Error::unavailable(away.wait, sentence).told()
     }
 
     fn no_turn(&self, none: &NoTurn) -> Error {

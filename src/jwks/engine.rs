@@ -9,11 +9,10 @@ use std::time::Duration;
 
 use http::{HeaderValue, Uri};
 use tokio::sync::watch;
-use tokio::task::JoinHandle;
 
 use super::discovery::{self, Source};
 use super::document::{self, Answer, Document, Fault};
-use super::file::KeyFile;
+use super::file::{Entry, KeyFile, Writer};
 use super::pace::Pace;
 use super::set::KeySet;
 use super::shared::{Running, Snapshot, State};
@@ -36,7 +35,7 @@ pub(super) struct Engine {
     etag: Option<(Uri, HeaderValue)>,
     /// The newest document, if it is kept in a file, and who writes it there.
     document: Arc<str>,
-    writing: Option<JoinHandle<()>>,
+    writer: Writer,
     running: Running,
 }
 
@@ -75,7 +74,7 @@ impl Engine {
             found: None,
             etag: None,
             document: "".into(),
-            writing: None,
+            writer: Writer::default(),
             running,
         }
     }
@@ -243,7 +242,7 @@ impl Engine {
 
     /// Replaces the set whole, or confirms it, and says how long it is fresh. What a new one lacks is
     /// no longer trusted from here on.
-    fn adopt(&mut self, state: &State, brought: Brought, fetched: UnixTime) -> Duration {
+    fn adopt(&self, state: &State, brought: Brought, fetched: UnixTime) -> Duration {
         let before = state.snapshot.load_full();
         let (set, fresh_for) = match (brought, &before) {
             (Brought::Set(set, said), _) => (Arc::new(set), self.pace.clamp(said)),
@@ -264,42 +263,31 @@ impl Engine {
                 tracing::warn!(issuer = %self.source, "{sentence}");
             }
         }
+        // Leases first: whoever has seen the newer set is served no key that it lacks (`models/`).
+        if let Some(before) = before {
+            before.set.withdraw_all_but(&set);
+        }
         state.snapshot.store(Some(Arc::new(Snapshot {
-            set: set.clone(),
+            set,
             fetched,
             fresh_for,
             trusted_until,
             round: state.round.borrow().finished + 1,
         })));
-        if let Some(before) = before {
-            before.set.withdraw_all_but(&set);
-        }
         self.keep(fetched, fresh_for);
         fresh_for
     }
 
-    /// Has the set written to the file, if there is one. A disk that hangs holds nobody: while one
-    /// write is under way there is no other.
-    fn keep(&mut self, fetched: UnixTime, fresh_for: Duration) {
-        let Some(file) = self.file.clone() else {
-            return;
-        };
-        if self
-            .writing
-            .as_ref()
-            .is_some_and(|write| !write.is_finished())
-        {
-            tracing::warn!(issuer = %self.source, "the last key set is still being written");
-            return;
+    /// Has the set written to the file, if there is one.
+    fn keep(&self, fetched: UnixTime, fresh_for: Duration) {
+        if let Some(file) = &self.file {
+            let entry = Entry {
+                source: self.source.to_string(),
+                fetched,
+                fresh_for,
+                key_set: self.document.clone(),
+            };
+            self.writer.write(file, entry);
         }
-        let (source, document) = (self.source.to_string(), self.document.clone());
-        self.writing = Some(tokio::task::spawn_blocking(move || {
-            if let Err(error) = file.write(&source, fetched, fresh_for, &document) {
-                tracing::warn!(
-                    issuer = source,
-                    "the key set cannot be kept in its file: {error}"
-                );
-            }
-        }));
     }
 }

@@ -4,7 +4,7 @@ use std::fs::{self, File, OpenOptions};
 use std::hash::{BuildHasher, RandomState};
 use std::io::{self, ErrorKind, Write};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -17,6 +17,59 @@ use crate::text::quote;
 /// Where the last good set is kept.
 #[derive(Clone)]
 pub(super) struct KeyFile(Arc<Path>);
+
+/// A set that is to be written, and how old it is.
+pub(super) struct Entry {
+    pub(super) source: String,
+    pub(super) fetched: UnixTime,
+    pub(super) fresh_for: Duration,
+    pub(super) key_set: Arc<str>,
+}
+
+/// Writes one set after the other, on a thread where a disk that hangs holds nobody. Of several that
+/// come meanwhile the newest is enough.
+#[derive(Clone, Default)]
+pub(super) struct Writer(Arc<Mutex<Desk>>);
+
+#[derive(Default)]
+struct Desk {
+    next: Option<Entry>,
+    is_busy: bool,
+}
+
+impl Writer {
+    pub(super) fn write(&self, file: &KeyFile, entry: Entry) {
+        let mut desk = self.desk();
+        desk.next = Some(entry);
+        if std::mem::replace(&mut desk.is_busy, true) {
+            return;
+        }
+        let (writer, file) = (self.clone(), file.clone());
+        drop(tokio::task::spawn_blocking(move || {
+            while let Some(entry) = writer.next() {
+                if let Err(error) = file.write(&entry) {
+                    let source = &*entry.source;
+                    tracing::warn!(
+                        issuer = source,
+                        "the key set cannot be kept in its file: {error}"
+                    );
+                }
+            }
+        }));
+    }
+
+    fn next(&self) -> Option<Entry> {
+        let mut desk = self.desk();
+        let next = desk.next.take();
+        desk.is_busy = next.is_some();
+        next
+    }
+
+    /// Held for a few instructions.
+    fn desk(&self) -> MutexGuard<'_, Desk> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
 
 /// What the file holds: the document as it came, whose it is and how old.
 #[derive(Serialize, Deserialize)]
@@ -82,18 +135,12 @@ impl KeyFile {
 
     /// Replaces what the file holds. A reader sees the old set or the new one, whole, and so does
     /// whoever starts after a crash in between.
-    pub(super) fn write(
-        &self,
-        source: &str,
-        fetched: UnixTime,
-        fresh_for: Duration,
-        key_set: &str,
-    ) -> io::Result<()> {
+    fn write(&self, entry: &Entry) -> io::Result<()> {
         let record = Record {
-            source: source.to_owned(),
-            fetched_at_ms: fetched.as_millis(),
-            fresh_for_ms: u64::try_from(fresh_for.as_millis()).unwrap_or(u64::MAX),
-            key_set: key_set.to_owned(),
+            source: entry.source.clone(),
+            fetched_at_ms: entry.fetched.as_millis(),
+            fresh_for_ms: u64::try_from(entry.fresh_for.as_millis()).unwrap_or(u64::MAX),
+            key_set: entry.key_set.to_string(),
         };
         // In the same folder, or the renaming would not be atomic.
         let name = format!(".portcullis-{:016x}.tmp", RandomState::new().hash_one(0u8));

@@ -19,7 +19,10 @@ impl Seat {
 
     /// Takes it, unless somebody was quicker.
     pub(super) fn take(&self) -> bool {
-        !self.0.swap(true, Ordering::AcqRel)
+        let took = self
+            .0
+            .compare_exchange(false, true, Ordering::AcqRel, Ordering::Acquire);
+        took.is_ok()
     }
 
     pub(super) fn leave(&self) {

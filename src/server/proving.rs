@@ -267,7 +267,7 @@ impl Inner {
     /// An outage of a look-up or a check is told here, once per attempt; the keys' own engine tells
     /// its own.
     pub(super) fn note(&self, error: Error) -> Error {
-        if error.reason() == Reason::LookupUnavailable {
+        if error.reason() == Reason::LookupUnavailable && !error.is_told() {
             tracing::warn!("{error}");
         }
         error

@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use portcullis::testing::{Endpoint, Trouble};
 
-use crate::gate::Gate;
+use crate::gate::{Gate, settle};
+use crate::showing::show;
 
 async fn fetches_within(gate: &Gate, seconds: u64) -> usize {
     let before = gate.fetches();
@@ -103,6 +104,29 @@ async fn a_304_that_nobody_asked_for_is_a_failure() {
         error.to_string(),
         "the issuer's keys cannot be had: key set: status is 304, wanted 200"
     );
+}
+
+#[tokio::test]
+async fn failures_are_tried_again_after_1_2_4_and_so_on_up_to_30_seconds() {
+    let gate = Gate::new();
+    gate.issuer.trouble(Endpoint::Jwks, Trouble::Status(500));
+    let mut asked_at = gate.now();
+    let (server, token) = (gate.server.clone(), gate.token());
+    // Whatever it is told: it begins the fetching.
+    let request = tokio::spawn(async move { show(&server, &token).await });
+    settle().await;
+    for meant in [1_000, 2_000, 4_000, 8_000, 16_000, 30_000, 30_000, 30_000] {
+        let before = gate.fetches();
+        while gate.fetches() == before {
+            gate.pass(Duration::from_millis(100)).await;
+        }
+        let pause = gate.now().since(asked_at).as_millis();
+        asked_at = gate.now();
+        // Less up to a fifth by chance; seen in steps of a tenth of a second.
+        let meant = meant * 8 / 10..=meant + 100;
+        assert!(meant.contains(&pause), "{pause} ms, wanted {meant:?}");
+    }
+    request.await.unwrap().unwrap_err();
 }
 
 #[tokio::test]

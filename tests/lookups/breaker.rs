@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use portcullis::{ErrorKind, FetchError, Reason};
 
+use crate::log::Log;
 use crate::showing::reason;
 use crate::world::{ACTIVE, DOWN, Does, GOOD, World, outage, settle};
 
@@ -52,6 +53,23 @@ async fn five_failures_in_a_row_open_it_and_requests_are_told_honestly() {
     world.show("token-7").await.unwrap();
     assert!(world.status().available);
     assert_eq!(world.status().last_error, None);
+}
+
+#[tokio::test]
+async fn the_log_is_told_of_each_attempt_and_not_of_each_request() {
+    let log = Log::begin();
+    let world = World::new();
+    world.upstream.does(DOWN);
+    for n in 0..100 {
+        outage(world.show(&format!("token-{n}")).await);
+    }
+    assert_eq!(log.says("cannot be asked: status is 500"), 5);
+    assert_eq!(
+        log.says("is left alone for"),
+        1,
+        "and that it is left alone"
+    );
+    assert_eq!(log.says("WARN"), 6, "95 more were turned away");
 }
 
 #[tokio::test]

@@ -5,6 +5,8 @@
 
 mod breaker;
 mod callers;
+#[path = "../showing/log.rs"]
+mod log;
 #[path = "../showing/mod.rs"]
 mod showing;
 mod status;

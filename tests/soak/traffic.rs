@@ -26,6 +26,8 @@ const REST: Duration = match cfg!(debug_assertions) {
 pub(crate) enum Class {
     Known,
     Fresh,
+    /// As whichever of these two it would be, but the gate has not heard of its key yet.
+    NewKey,
     Withdrawn,
     Expired,
     Forged,
@@ -114,6 +116,10 @@ impl Traffic<'_> {
                 RestsOn::Key(kid) => self.knows(kid),
                 _ => false,
             };
+            let class = match class {
+                Class::Known | Class::Fresh if !knew => Class::NewKey,
+                class => class,
+            };
             let sent = Instant::now();
             let answer = client.send(request).await;
             let got = Instant::now();
@@ -198,6 +204,8 @@ impl Traffic<'_> {
                 let token = format!("made-up-{}", chance.below(usize::MAX));
                 of_word(&token, None, false)
             }
+            // It turns out to be new, or not.
+            Class::NewKey => return None,
             Class::NoCredential => nothing(Vec::new(), 401),
             Class::TwoCredentials => {
                 let mut both = bearer(jwt.mint());

@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use portcullis::testing::Trouble;
 use tokio::time::{sleep, sleep_until};
 
 use super::client::{Answer, Client, join_all};
@@ -15,10 +16,17 @@ const WAIT: Duration = Duration::from_secs(2);
 const SLACK: Duration = Duration::from_secs(4);
 /// How long everything is well at first.
 const CALM: Duration = Duration::from_millis(1500);
-/// How long made-up tokens are shown, by how many clients, and how long each rests in between.
+/// How long made-up tokens are shown, and how long each client rests in between.
 const FLOOD: Duration = Duration::from_secs(3);
-const FLOODERS: usize = 12;
-const REST: Duration = Duration::from_millis(50);
+const REST: Duration = Duration::from_millis(20);
+
+/// How many clients show made-up tokens. Most that need keys wait for them.
+fn flooders(needs: Needs) -> usize {
+    match needs {
+        Needs::Keys => 12,
+        Needs::Word => 4,
+    }
+}
 
 /// A trouble to play.
 pub(crate) struct Case {
@@ -70,7 +78,7 @@ impl Case {
         let begun = Instant::now();
         let (made, asked) = (load.made(), world.asked());
         self.show_unknown(&mut client, &new, &mut row).await;
-        self.flood(&world, &mut row).await;
+        self.flood(needs, &world, &mut row).await;
         // Known keys outlive their lifetime; so does what was made up not live for it.
         let lasts = match needs {
             Needs::Keys => LIFETIME + INTERVAL,
@@ -100,10 +108,8 @@ impl Case {
         if world.end().await && !self.is_harmless {
             let ended = Instant::now();
             let good = world.good_at_last(&new);
-            // Pauses double from a second on, each up to 20 % shorter by chance: the next one is as
-            // long as all before it and a second. And one attempt may still be under way.
-            let pause = row.lasted.div_f64(0.8) + Duration::from_secs(1);
-            let most = pause + self.deadline + SLACK;
+            // One attempt may still be under way.
+            let most = self.longest_pause(needs, &row) + self.deadline + SLACK;
             match until_known(&mut client, good, most).await {
                 Ok(()) => row.recovered = Some(ended.elapsed()),
                 Err(why) => row.faults.push(format!("not recovered: {why}")),
@@ -119,6 +125,19 @@ impl Case {
         }
         self.judge_sent(&world, &mut row);
         row
+    }
+
+    /// How long the gate may leave the issuer alone before it asks again.
+    fn longest_pause(&self, needs: Needs, row: &Row) -> Duration {
+        let longest = match needs {
+            // Doubled with each fetch that failed.
+            Needs::Keys => INTERVAL * 2u32.saturating_pow((row.asked as u32).saturating_sub(1)),
+            // Doubled with each probe that failed, and up to 20 % shorter by chance: it is as long as
+            // all pauses before it and a second.
+            Needs::Word => row.lasted.div_f64(0.8) + Duration::from_secs(1),
+        };
+        // It may have asked for more itself.
+        longest.max(Duration::from_secs(2))
     }
 
     /// Shows a good token that nobody can judge without the issuer.
@@ -142,7 +161,7 @@ impl Case {
     }
 
     /// Shows as many made-up tokens as some clients can.
-    async fn flood(&self, world: &World, row: &mut Row) {
+    async fn flood(&self, needs: Needs, world: &World, row: &mut Row) {
         let ends = Instant::now() + FLOOD;
         let wanted = if self.is_harmless { 401 } else { 503 };
         let flooder = async || {
@@ -161,7 +180,7 @@ impl Case {
             }
             faults
         };
-        let flooders = (0..FLOODERS).map(|_| Box::pin(flooder()));
+        let flooders = (0..flooders(needs)).map(|_| Box::pin(flooder()));
         for faults in join_all(flooders).await {
             let faults = faults.into_iter().take(3);
             row.faults
@@ -179,12 +198,19 @@ impl Case {
             }
             // Once for each token, as long as there are answers; a redirect is one.
             Needs::Word if self.is_harmless || matches!(self.sort, Sort::Redirects) => {
-                2 + row.made_up
+                3 + row.made_up
             }
             // Five failures in a row open the circuit, and everybody may have asked by then; the
             // pauses after that are of 1, 2 and 4 seconds and a little less, with one probe each.
-            // Where the connection broke it was once more.
-            Needs::Word => 2 * (5 + FLOODERS as u64 + 1 + 4),
+            // Where the connection breaks each call is made twice.
+            Needs::Word => {
+                let breaks = match &self.sort {
+                    Sort::Breaks(_) => true,
+                    Sort::Answers(trouble) => [Trouble::HangUp, Trouble::Reset].contains(trouble),
+                    _ => false,
+                };
+                (1 + u64::from(breaks)) * (5 + flooders(needs) as u64 + 1 + 4)
+            }
         };
         let asked = row.asked;
         row.demand(asked <= most, || {

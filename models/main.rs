@@ -5,15 +5,22 @@
 //! model that cannot fail proves nothing.
 #![allow(clippy::unwrap_used)] // A test says what must be there by taking it.
 
-#[path = "../../src/verdict/forgetting.rs"]
+#[allow(dead_code)] // What this model has no use for.
+#[path = "../src/introspection/breaker.rs"]
+mod breaker;
+#[path = "../src/verdict/forgetting.rs"]
 mod forgetting;
-#[path = "../../src/lease.rs"]
+#[allow(dead_code)]
+#[path = "../src/jitter.rs"]
+mod jitter;
+#[path = "../src/lease.rs"]
 mod lease;
-#[path = "../../src/jwks/places.rs"]
+#[path = "../src/jwks/places.rs"]
 mod places;
 
 mod adopting;
 mod keeping;
+mod probing;
 mod seating;
 
 /// What `src/sync.rs` has, of loom; and fences that can be taken away.
@@ -27,6 +34,9 @@ mod sync {
         /// loom runs all threads of a model on one.
         static FENCED: Cell<bool> = const { Cell::new(true) };
     }
+
+    pub(crate) use loom::sync::{Mutex, MutexGuard};
+    pub(crate) use std::sync::PoisonError;
 
     pub(crate) fn fence(order: Ordering) {
         if FENCED.get() {
