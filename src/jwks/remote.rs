@@ -162,9 +162,10 @@ impl RemoteJwksBuilder {
     }
 
     /// The least time between two fetches that tokens with an unknown `kid` cause, however many
-    /// there are. Default: 5 seconds; at least 1 second. It bounds how long a new key may have to
-    /// wait. A fetch that failed is tried again after about 1, 2, 4 and so on up to 30 seconds, or
-    /// later if the issuer's `Retry-After` says so, by at most 5 minutes.
+    /// there are. Default: 5 seconds; at least 1 second, and at most half of the shortest lifetime that
+    /// a key set may have here, or a set could be over before it may be fetched anew. It bounds how
+    /// long a new key may have to wait. A fetch that failed is tried again after about 1, 2, 4 and so on
+    /// up to 30 seconds, or later if the issuer's `Retry-After` says so, by at most 5 minutes.
     pub fn refresh_interval(mut self, interval: Duration) -> RemoteJwksBuilder {
         self.pace.interval = interval;
         self
@@ -271,6 +272,14 @@ impl RemoteJwksBuilder {
         at_least("refresh_interval", self.pace.interval, 1_000)?;
         at_least("shortest lifetime", self.pace.shortest, 10_000)?;
         at_least("metadata_lifetime", self.pace.metadata, 60_000)?;
+        let shortest = self.pace.lifetime.min(self.pace.shortest);
+        if self.pace.interval > shortest / 2 {
+            return Err(ConfigError::new(format!(
+                "refresh_interval is {} ms, wanted at most half of the shortest lifetime of {} ms",
+                self.pace.interval.as_millis(),
+                shortest.as_millis()
+            )));
+        }
         if self.pace.longest_lifetime < self.pace.shortest {
             return Err(ConfigError::new(format!(
                 "longest lifetime is {} s, wanted at least the shortest of {} s",

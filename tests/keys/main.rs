@@ -352,6 +352,23 @@ async fn a_clock_that_goes_back_does_not_starve_a_rotation() {
 }
 
 #[tokio::test]
+async fn a_clock_that_goes_back_does_not_keep_a_name_refused() {
+    let gate = Gate::new();
+    gate.show(&gate.token()).await.unwrap();
+    gate.pass(Duration::from_secs(6)).await;
+    // Shown before the key is published, so the newest set is known to lack it.
+    let early = gate.issuer.token().header("kid", "es256-2").mint();
+    assert_eq!(reason(&gate.show(&early).await), Some(Reason::UnknownKey));
+    gate.clock.set(gate.now() - Duration::from_secs(3_600));
+    gate.issuer.rotate();
+    let token = gate.token();
+    let error = gate.show(&token).await.unwrap_err();
+    assert_eq!(error.reason(), Reason::KeysUnavailable);
+    gate.pass(error.retry_after().unwrap()).await;
+    gate.show(&token).await.expect("the key is published");
+}
+
+#[tokio::test]
 async fn ready_says_whether_the_keys_are_there() {
     let gate = Gate::new();
     gate.issuer.trouble(Endpoint::Jwks, Trouble::Hang);
@@ -480,6 +497,16 @@ fn key_sources_that_cannot_be() {
     assert_eq!(
         refused(keys().refresh_interval(Duration::ZERO)),
         "refresh_interval is 0 ms, wanted at least 1000 ms"
+    );
+    // Else a set could be over before it may be fetched anew, with an issuer in the best of health.
+    assert_eq!(
+        refused(keys().refresh_interval(Duration::from_secs(31))),
+        "refresh_interval is 31000 ms, wanted at most half of the shortest lifetime of 60000 ms"
+    );
+    let short = keys().lifetime(Duration::from_secs(11));
+    assert_eq!(
+        refused(short.refresh_interval(Duration::from_secs(6))),
+        "refresh_interval is 6000 ms, wanted at most half of the shortest lifetime of 11000 ms"
     );
     let (ten, nine) = (Duration::from_secs(10), Duration::from_secs(9));
     assert_eq!(

@@ -8,8 +8,10 @@ mod file;
 mod invariants;
 mod judge;
 mod keys;
+mod lookups;
 mod network;
 mod report;
+mod rest;
 mod rounds;
 mod schedule;
 mod world;
@@ -18,7 +20,7 @@ use std::env;
 
 use clocks::{HOUR, MINUTE};
 use keys::Pool;
-use report::Seen;
+use report::{Played, Seen};
 use schedule::Chapter::{
     Announced, ClockAhead, ClockBack, Crowd, Emergency, Flood, Freeze, MaxAge, Move, Outage,
     Restart, Restored, Stampede, Sudden, TooEarly, Traffic,
@@ -26,33 +28,35 @@ use schedule::Chapter::{
 use schedule::{Chosen, Climate};
 use world::play;
 
-/// Plays `schedules` schedules of `climate`.
-fn play_all(climate: &Climate, schedules: u64) -> Seen {
+/// Plays so many schedules, the one after the other.
+fn play_all(name: &str, schedules: u64, play: impl Fn(u64) -> Played) -> Seen {
     let number = |name: &str| env::var(name).ok().map(|text| text.parse::<u64>().unwrap());
     let first = number("PORTCULLIS_SEED");
     let default = if first.is_some() { 1 } else { schedules };
     let schedules = number("PORTCULLIS_SCHEDULES").unwrap_or(default);
-    let pool = Pool::new();
     let mut seen = Seen::default();
     for n in 0..schedules {
         let seed = first.unwrap_or(FIRST_SEED) + n;
-        let played = play(&pool, climate, seed);
+        let played = play(seed);
         seen.add(&played.seen);
         if let Some(broken) = played.broken {
             panic!(
-                "{:?} is broken by seed {seed}: {}\n\n{}\n\nplay it again with\n\
-                 PORTCULLIS_SEED={seed} cargo test --all-features --test simulation {}\n",
-                broken.invariant,
-                broken.how,
+                "seed {seed} breaks {broken}\n\n{}\n\nplay it again with\n\
+                 PORTCULLIS_SEED={seed} cargo test --all-features --test simulation {name}\n",
                 played.trace.tail(),
-                climate.name,
             );
         }
     }
     if env::var("PORTCULLIS_SHOW").is_ok() {
-        panic!("{schedules} schedules of {}: {seen:#?}", climate.name);
+        panic!("{schedules} schedules of {name}: {seen:#?}");
     }
     seen
+}
+
+/// Keys.
+fn keys(climate: &Climate, schedules: u64) -> Seen {
+    let pool = Pool::new();
+    play_all(climate.name, schedules, |seed| play(&pool, climate, seed))
 }
 
 const FIRST_SEED: u64 = 1;
@@ -69,7 +73,7 @@ const CALM: Climate = Climate {
 /// Days without trouble: rotations, announced or not, and nobody notices.
 #[test]
 fn calm_days() {
-    play_all(&CALM, 200);
+    keys(&CALM, 200);
 }
 
 /// Outages of all sorts and lengths, with rotations in their midst.
@@ -92,7 +96,7 @@ fn outages() {
         ],
         keeps_file: false,
     };
-    play_all(&climate, 500);
+    keys(&climate, 500);
 }
 
 /// Rotations of all sorts under floods of made-up names and crowds that hang up.
@@ -114,7 +118,7 @@ fn rotations_under_load() {
         ],
         keeps_file: false,
     };
-    play_all(&climate, 300);
+    keys(&climate, 300);
 }
 
 /// Wall clocks that are set, and machines that stand still.
@@ -137,7 +141,7 @@ fn clocks_that_lie() {
         ],
         keeps_file: false,
     };
-    play_all(&climate, 500);
+    keys(&climate, 500);
 }
 
 /// More requests at once than may wait.
@@ -151,7 +155,7 @@ fn stampedes() {
         weights: &[(1, Stampede), (1, Sudden)],
         keeps_file: false,
     };
-    play_all(&climate, 5);
+    keys(&climate, 5);
 }
 
 /// Restarts, with the last good keys out of a file.
@@ -172,7 +176,7 @@ fn restarts_with_a_file() {
         ],
         keeps_file: true,
     };
-    let seen = play_all(&climate, 200);
+    let seen = keys(&climate, 200);
     assert_ne!(seen.kept_used, 0);
 }
 
@@ -204,7 +208,7 @@ const EVERYTHING: Climate = Climate {
 /// All of it, under any settings.
 #[test]
 fn everything_at_once() {
-    let seen = play_all(&EVERYTHING, 800);
+    let seen = keys(&EVERYTHING, 800);
     assert_eq!(seen.missing(), ["kept_used"]);
 }
 
@@ -219,4 +223,25 @@ fn one_seed_is_one_schedule() {
     }
     let [one, other] = [1, 2].map(|seed| play(&pool, &EVERYTHING, seed));
     assert_ne!(one.trace.lines(), other.trace.lines());
+}
+
+/// Look-ups at an endpoint in every sort of trouble.
+#[test]
+fn lookups() {
+    use lookups::Chapter::{ClockSet, Crowd, Freeze, Logout, Outage, Revocations, Traffic};
+    let climate = lookups::Climate {
+        name: "lookups",
+        length: 2 * MINUTE..=4 * HOUR,
+        chapters: 2..=10,
+        weights: &[
+            (3, Traffic),
+            (6, Outage),
+            (3, Revocations),
+            (3, Crowd),
+            (3, Logout),
+            (1, ClockSet),
+            (1, Freeze),
+        ],
+    };
+    play_all(climate.name, 1_000, |seed| lookups::play(&climate, seed));
 }

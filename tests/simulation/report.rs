@@ -4,6 +4,14 @@ use std::fmt;
 
 use crate::clocks::Time;
 
+/// What became of a schedule.
+pub(crate) struct Played {
+    pub(crate) trace: Trace,
+    pub(crate) seen: Seen,
+    /// Which promise was not kept, and how.
+    pub(crate) broken: Option<String>,
+}
+
 /// What happened, a line each. The same seed gives the same lines, so no token stands here.
 #[derive(Default)]
 pub(crate) struct Trace(Vec<String>);
@@ -77,4 +85,11 @@ seen! {
     kept_used,
     /// 401 for a published key whose name was asked for before it was published.
     asked_for_too_early,
+    /// Requests that shared a look-up with another, and calls that were made again.
+    shared,
+    repeated,
+    /// 503 without a call.
+    turned_away,
+    /// A token that was revoked, on the word of before.
+    passed_revoked,
 }

@@ -7,7 +7,6 @@ use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use portcullis::{AccessToken, Clock, Error, ErrorKind, JwtVerifier, RemoteJwks, ResourceServer};
-use tokio::runtime::{Builder, Handle};
 use tokio::task::AbortHandle;
 
 use crate::chance::Chance;
@@ -17,16 +16,10 @@ use crate::invariants::{Broken, Invariant, broken};
 use crate::judge::{Answered, Bearer, Judge, Outcome};
 use crate::keys::Pool;
 use crate::network::{Network, Told};
-use crate::report::{Seen, Trace};
+use crate::report::{Played, Trace};
+use crate::rest::{Rest, alive_tasks};
 use crate::rounds::Rounds;
 use crate::schedule::{Ask, Climate, Event, Plan, Shown};
-
-/// What became of a schedule.
-pub(crate) struct Played {
-    pub(crate) trace: Trace,
-    pub(crate) seen: Seen,
-    pub(crate) broken: Option<Broken>,
-}
 
 /// Plays the schedule that follows from `seed`.
 pub(crate) fn play(pool: &Pool, climate: &Climate, seed: u64) -> Played {
@@ -34,11 +27,7 @@ pub(crate) fn play(pool: &Pool, climate: &Climate, seed: u64) -> Played {
     let plan = Plan::draw(climate, &mut chance.apart());
     let mut world = World::new(pool, plan, chance);
     let broken = loop {
-        let parked = world.rest.clone();
-        let runtime = Builder::new_current_thread()
-            .on_thread_park(move || parked.reached())
-            .build()
-            .unwrap();
+        let runtime = world.rest.runtime();
         world.start();
         match runtime.block_on(world.live()) {
             Ok(Life::Over) => break None,
@@ -53,7 +42,7 @@ pub(crate) fn play(pool: &Pool, climate: &Climate, seed: u64) -> Played {
     Played {
         trace: world.trace,
         seen: world.judge.seen,
-        broken,
+        broken: broken.map(|Broken { invariant, how }| format!("{invariant:?}: {how}")),
     }
 }
 
@@ -539,39 +528,9 @@ fn probe(key: usize, server: usize, token: usize) -> Ask {
     }
 }
 
-fn alive_tasks() -> usize {
-    Handle::current().metrics().num_alive_tasks()
-}
-
-async fn show(server: &ResourceServer, token: &str) -> Result<AccessToken, Error> {
+pub(crate) async fn show(server: &ResourceServer, token: &str) -> Result<AccessToken, Error> {
     let request = http::Request::get("/").header("authorization", format!("Bearer {token}"));
     let (mut parts, ()) = request.body(()).unwrap().into_parts();
     let shown = server.authenticate(&mut parts).await?;
     Ok(shown.expect("a credential was sent"))
-}
-
-/// Wakes who waits for all others to wait: a runtime parks its thread when no task can run.
-#[derive(Clone, Default)]
-struct Rest(Arc<Mutex<Option<Waker>>>);
-
-impl Rest {
-    /// Completes once nothing can run any more before time passes.
-    async fn reach(&self) {
-        let mut waits = false;
-        std::future::poll_fn(|cx| {
-            if std::mem::replace(&mut waits, true) {
-                return Poll::Ready(());
-            }
-            *self.0.lock().unwrap() = Some(cx.waker().clone());
-            Poll::Pending
-        })
-        .await;
-    }
-
-    fn reached(&self) {
-        let waker = self.0.lock().unwrap().take();
-        if let Some(waker) = waker {
-            waker.wake();
-        }
-    }
 }
