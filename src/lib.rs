@@ -40,7 +40,7 @@
 //! at `debug` with its [`Reason::label`]; with `tracing_subscriber` show `portcullis=debug`. Common ones: `iss` and `aud` differ from what you
 //! configured by a final slash; `typ` is `JWT`, because the issuer predates RFC 9068 (admit it with
 //! [`JwtVerifierBuilder::legacy_typ`]); the metadata names another issuer than you do. Outages are
-//! told at `warn`, once per attempt, a missing layer at `error`. No token is ever in a log line.
+//! told at `warn`, once per fetch or question that failed, a missing layer at `error`. No token is ever in a log line.
 //!
 //! # Scopes and claims
 //!

@@ -10,14 +10,14 @@
 //! | what happens | a token whose key is known, or that is remembered | any other token |
 //! |---|---|---|
 //! | the issuer rotates its keys | passes | passes; the first one that names the new key waits for one fetch, at most 2 s, and if none may begin in that time it is a 503 with an honest `Retry-After` |
-//! | the issuer withdraws a key | refused from the next fetched set on, remembered or not | passes |
+//! | the issuer withdraws a key | refused from the next fetched set on, remembered or not; 503 until that is certain, if there is none yet | passes |
 //! | somebody floods us with made-up keys | passes, waits for nothing | waits or is a 503 as in a rotation; the issuer is asked no more often |
 //! | the issuer is down, slow, or answers nonsense | passes for an hour past the lifetime of the keys | 503 with `Retry-After`, after at most 2 s |
 //! | the introspection endpoint is down | passes for as long as it is remembered: 30 s, or longer if you [say so](crate::IntrospectionVerifierBuilder::trust_accepted_while_down) | 503 with `Retry-After`, after at most 5 s; at once after five failures |
 //! | we start while the issuer is down | passes, if the last good keys are in a [file](crate::RemoteJwksBuilder::last_known_good) | 503; the gate starts, and recovers by itself |
 //! | the issuer is back | | known within one back-off step: at most 30 s, or what the issuer asked for |
 //!
-//! An outage is never a 401: every client would throw its session away, and log in again at the worst
+//! Each of these numbers is in the tables below, with its test. An outage is never a 401: every client would throw its session away, and log in again at the worst
 //! of times. What you must not do is restart the gate: it recovers by itself, and a restart forgets
 //! what serves meanwhile.
 //!
@@ -30,23 +30,23 @@
 //! |---|---|---|---|
 //! | wait of a request whose key is known | none | | `keys::keys_are_refreshed_before_they_are_too_old_and_nobody_waits` |
 //! | fetches for any number of first requests | 1 | | `keys::keys_are_fetched_once_for_all_first_requests` |
-//! | lifetime of a key set if the issuer does not say | 10 min | [`lifetime`](crate::RemoteJwksBuilder::lifetime), at least 10 s | `keys::max_age_is_the_lifetime_within_a_minute_and_a_day` |
+//! | lifetime of a key set if the issuer does not say | 10 min | [`lifetime`](crate::RemoteJwksBuilder::lifetime), at least 10 s | `keys::max_age_is_the_lifetime_within_a_minute_and_a_day`, `keys::key_sources_that_cannot_be` |
 //! | lifetime that the issuer may name (`Cache-Control: max-age` less `Age`) | 1 min to 24 h | [`lifetime_between`](crate::RemoteJwksBuilder::lifetime_between) | `keys::max_age_is_the_lifetime_within_a_minute_and_a_day`, `keys::the_bounds_of_max_age_can_be_set` |
 //! | background refresh | at 70 to 80 % of the lifetime | | `keys::max_age_is_the_lifetime_within_a_minute_and_a_day` |
 //! | refresh of a set that has not changed (`ETag`, 304) | evicts nothing, extends the trust | | `keys::a_304_confirms_the_keys_and_evicts_nothing` |
-//! | fetches that unknown keys cause | at most one per 5 s | [`refresh_interval`](crate::RemoteJwksBuilder::refresh_interval), at least 1 s | `keys::unknown_kids_cannot_raise_the_pace_of_fetches` |
+//! | fetches that unknown keys cause | at most one per 5 s | [`refresh_interval`](crate::RemoteJwksBuilder::refresh_interval), at least 1 s | `keys::unknown_kids_cannot_raise_the_pace_of_fetches`, `keys::key_sources_that_cannot_be` |
 //! | delay of a real rotation, also in a flood of made-up keys | at most the same 5 s, and the fetch | | `keys::a_flood_of_unknown_kids_does_not_starve_a_real_rotation` |
 //! | wait of a request whose key is unknown | at most 2 s | [`wait_at_most`](crate::RemoteJwksBuilder::wait_at_most) | `keys::started_while_the_issuer_is_down_it_answers_503_and_recovers` |
 //! | requests that wait for keys at a time | at most 1,024, the next is a 503 at once | | `keys::no_more_than_a_thousand_requests_wait_for_keys` |
 //! | names of keys that the newest set lacks, refused at once | at most 1,024 of at most 256 bytes, until the next refresh may begin | | `keys::a_made_up_kid_is_refused_at_once_until_the_issuer_may_be_asked_again` |
 //! | a valid token of a key that the issuer publishes | never a 401, unless its name was asked for before it was published: then for less than the 5 s | | `keys::a_new_key_is_never_a_401_while_the_issuer_may_not_be_asked`, `trouble::a_key_that_is_made_while_a_slow_fetch_is_under_way_is_not_refused` |
-//! | trust in keys during an outage | 1 h past their lifetime, then 503 | [`trust_stale_for`](crate::RemoteJwksBuilder::trust_stale_for), at most a week | `keys::during_an_outage_known_keys_serve_until_the_stale_limit_then_503_then_recovery` |
+//! | trust in keys during an outage | 1 h past their lifetime, then 503 | [`trust_stale_for`](crate::RemoteJwksBuilder::trust_stale_for), at most a week | `keys::keys_are_trusted_an_hour_past_the_lifetime_that_the_issuer_names`, `keys::key_sources_that_cannot_be` |
 //! | retry after a failure | after 1, 2, 4 … 30 s, less up to 20 % by chance | | `keys::failures_are_tried_again_after_1_2_4_and_so_on_up_to_30_seconds` |
 //! | `Retry-After` of the issuer | kept, for at most 5 min | | `keys::retry_after_is_heard_for_at_most_five_minutes` |
 //! | a withdrawn key, verdicts included | ends with the set that lacks it: within 80 % of the lifetime, sooner if a new key is used | | `keys::a_withdrawn_key_ends_its_tokens_with_the_set_that_lacks_it_verdicts_included` |
 //! | garbage, an empty set, a redirect | replaces nothing | | `keys::garbage_replaces_nothing` |
-//! | one document in all | 5 s | [`deadline`](crate::RemoteJwksBuilder::deadline) | `keys::a_slow_drip_ends_at_the_deadline` |
-//! | size of a document | 256 KiB | [`max_bytes`](crate::RemoteJwksBuilder::max_bytes) | `keys::garbage_replaces_nothing` |
+//! | one document in all | 5 s; a fetch may need three, if metadata is read | [`deadline`](crate::RemoteJwksBuilder::deadline) | `keys::a_document_may_have_256_kib_and_take_five_seconds` |
+//! | size of a document | 256 KiB | [`max_bytes`](crate::RemoteJwksBuilder::max_bytes) | `keys::a_document_may_have_256_kib_and_take_five_seconds` |
 //! | keys in a set, depth of a document | 128, 32 | | `key_set::documents_that_are_no_key_set` |
 //! | metadata is read again | each hour, or when a fetch has failed | [`metadata_lifetime`](crate::RemoteJwksBuilder::metadata_lifetime) | `keys::metadata_is_read_again_each_hour`, `keys::keys_that_have_moved_are_found_again_after_one_failed_fetch` |
 //! | keys without metadata that can be had | until metadata is an hour and the stale limit old | | `keys::metadata_that_cannot_be_had_does_not_end_the_keys_before_stale_keys_would` |
@@ -75,7 +75,11 @@
 //! | an accepted token is remembered | 30 s, never past its `exp` | [`remember_accepted`](crate::IntrospectionVerifierBuilder::remember_accepted) | `opaque::an_accepted_token_is_remembered_for_thirty_seconds` |
 //! | a refused token is remembered | 10 s, apart from the others | [`remember_refused`](crate::IntrospectionVerifierBuilder::remember_refused) | `opaque::refusals_are_remembered_briefly` |
 //! | an outage is remembered | never | | `lookups::an_outage_is_never_remembered` |
-//! | an accepted token while nobody can be asked | not longer | [`trust_accepted_while_down`](crate::IntrospectionVerifierBuilder::trust_accepted_while_down), at most 1 h | `remembering::what_was_accepted_passes_for_a_while_longer_during_an_outage` |
+//! | a signed answer (RFC 9701) | signed since we asked, less the leeway of 30 s | [`signed_answers`](crate::IntrospectionVerifierBuilder::signed_answers) | `hostile::a_replayed_signed_answer_is_not_fresh`, `signed_answers::what_is_wrong_with_an_answer_is_told_and_costs_nobody_a_token` |
+//! | a crowd, or an odd answer, as a reason to trust for longer | never | | `hostile::a_crowd_is_no_outage` |
+//! | permits of the service inside that wait along | none | | `readiness::a_request_that_is_asked_about_holds_no_permit_and_takes_one_to_go_in` |
+//! | a verifier of your own | 30 s in all | | `kinds::a_check_that_hangs_is_given_up` |
+//! | an accepted token while nobody can be asked | not longer | [`trust_accepted_while_down`](crate::IntrospectionVerifierBuilder::trust_accepted_while_down), at most 1 h | `remembering::an_hour_is_the_longest`, `remembering::what_was_accepted_passes_for_a_while_longer_during_an_outage` |
 //!
 //! # Revocation
 //!
@@ -83,11 +87,16 @@
 //!
 //! | token and route | default | change it with | proven by |
 //! |---|---|---|---|
-//! | JWT | until its `exp`; nobody is asked | [`Check`](crate::Check), or the next line | |
+//! | JWT | until its `exp`; nobody is asked | [`Check`](crate::Check), or the next line | `freshness::a_jwt_is_asked_about_where_freshness_is_demanded_and_nowhere_else` |
 //! | any, on a route that demands it | less than the number it states | [`ResourceServer::fresh`](crate::ResourceServer::fresh) | `freshness::a_revoked_opaque_token_is_refused_within_the_number_and_then_everywhere`, `freshness::a_revoked_jwt_is_refused_within_the_number_and_elsewhere_while_that_is_remembered` |
 //! | opaque | 30 s | [`remember_accepted`](crate::IntrospectionVerifierBuilder::remember_accepted) | `opaque::an_accepted_token_is_remembered_for_thirty_seconds` |
-//! | any that is forgotten | not at all, if it is opaque | [`forget`](crate::ResourceServer::forget), [`forget_subject`](crate::ResourceServer::forget_subject), [`forget_all`](crate::ResourceServer::forget_all) | `remembering::nothing_that_was_asked_before_it_was_forgotten_is_remembered_after_it` |
+//! | opaque and forgotten | not at all | [`forget`](crate::ResourceServer::forget), [`forget_subject`](crate::ResourceServer::forget_subject), [`forget_all`](crate::ResourceServer::forget_all) | `remembering::nothing_that_was_asked_before_it_was_forgotten_is_remembered_after_it` |
 //! | any, during an outage, where freshness is demanded | 503 | | `freshness::during_an_outage_the_fresh_route_is_down_and_the_others_are_not` |
+//!
+//! A JWT that was found revoked on such a route is refused everywhere, but only for as long as its
+//! confirming verifier remembers refusals (10 s); after that its signature counts again elsewhere.
+//! Forgetting a JWT has its signature proven anew, and that is still good: who logs out must be known to
+//! a [`Check`](crate::Check), or to whoever is asked on fresh routes.
 //!
 //! A route states how old its knowledge may be; a server whose verifiers cannot find out is not built.
 //!
@@ -116,8 +125,9 @@
 //! # Start, readiness, status
 //!
 //! Building a gate asks nobody and cannot fail for a network. [`ResourceServer::ready`] is for
-//! readiness probes: it is quick, brings the keys if they were never fetched, and says whether the gate
-//! can serve (`keys::ready_says_whether_the_keys_are_there`). A server that shall not start without its
+//! readiness probes: it brings the keys if there are none, for which it waits at most 2 s for each issuer,
+//! and says whether they are there (`keys::ready_says_whether_the_keys_are_there`); keys out of the file
+//! count. Whether endpoints answer is in the status. A server that shall not start without its
 //! keys awaits [`ResourceServer::ready_within`] in `main`
 //! (`keys::ready_within_waits_for_the_issuer_or_fails_the_start`).
 //!
@@ -126,8 +136,11 @@
 //! asks nobody and serializes as JSON, for a page of your operators'
 //! (`keys::status_tells_the_age_of_the_keys_and_what_went_wrong`,
 //! `lookups::an_endpoint_tells_how_it_is`). Alarm on `last_error` that stays, and on `trusted_until` that
-//! comes near. The log has one line at `warn` for each failed attempt, and one at `info` when the issuer
-//! is back.
+//! comes near. The log has a line at `warn` for each fetch and each question that failed, one when an endpoint is
+//! left alone, one when a crowd stands before it, and one at `info` when keys, or an endpoint that was left
+//! alone, are back; none for the requests that are turned away meanwhile
+//! (`lookups::the_log_is_told_of_each_attempt_and_not_of_each_request`,
+//! `lookups::the_log_is_told_of_a_crowd_once`).
 //!
 //! Do not restart a gate that is not ready: liveness and readiness are two questions.
 //!

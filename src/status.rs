@@ -8,7 +8,7 @@ use crate::clock::UnixTime;
 /// The state of everything a server depends on, as of one moment; see
 /// [`ResourceServer::status`](crate::ResourceServer::status).
 ///
-/// It serializes as JSON, for a page of your operators'. Its sentences name URLs and quote what
+/// It serializes as JSON, with moments as seconds since 1970 (fractions of them, too), for a page of your operators'. Its sentences name URLs and quote what
 /// upstreams said, never a token or secret; they are not for clients.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
@@ -74,6 +74,7 @@ pub struct EndpointStatus {
     pub calls: u64,
     /// How often that failed.
     pub failures: u64,
-    /// How many requests were answered 503 without a call.
+    /// How many times somebody was not asked, since it is left alone or crowded. The answer was a 503,
+    /// unless [`while_down`](crate::VerdictLifetime::while_down) let an earlier acceptance serve.
     pub turned_away: u64,
 }

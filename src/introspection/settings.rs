@@ -111,7 +111,9 @@ macro_rules! setters {
         /// Lets an accepted token pass for `longer` than it is remembered while nobody can be asked.
         /// Default: zero; at most 1 hour. See
         /// [`VerdictLifetime::while_down`](crate::VerdictLifetime::while_down) for what ends it
-        /// sooner. A token that is revoked during an outage passes for so much longer.
+        /// sooner. A token that is revoked during an outage passes for so much longer. The endpoint is
+        /// still asked first, so a token passes after up to the [deadline](Self::deadline) until the
+        /// circuit breaker is open.
         pub fn trust_accepted_while_down(mut self, longer: Duration) -> Self {
             self.settings.while_down = longer;
             self

@@ -222,6 +222,20 @@ impl RemoteJwksBuilder {
     /// The age of the keys counts on: they serve no longer than they would have without the restart.
     /// Default: none.
     ///
+    /// # Examples
+    ///
+    /// ```
+    /// # #[cfg(feature = "reqwest")] {
+    /// use portcullis::RemoteJwks;
+    ///
+    /// # let folder = std::env::temp_dir();
+    /// let keys = RemoteJwks::discover("https://as.example")
+    ///     .last_known_good(folder.join("as.example.json")) // such as in /var/lib/calendar
+    ///     .build()?;
+    /// # }
+    /// # Ok::<(), portcullis::ConfigError>(())
+    /// ```
+    ///
     /// Whoever can write the file says which keys are good; it is created for its owner alone. Each key
     /// source needs a file of its own; servers with the same source may share one.
     pub fn last_known_good(mut self, file: impl Into<PathBuf>) -> RemoteJwksBuilder {

@@ -163,6 +163,29 @@ impl JwtVerifierBuilder {
     /// proven that; handlers get the claims of the token. An answer about another `iss` or `sub`
     /// refuses it. Default: nobody is asked, and no route can demand freshness.
     ///
+    /// The verifier may be shared: in an `Arc` it also proves opaque tokens of the same server, with one
+    /// circuit breaker and one line for both.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # #[cfg(feature = "introspection")]
+    /// # fn set_up(
+    /// #     jwt: portcullis::JwtVerifierBuilder,
+    /// #     introspection: portcullis::IntrospectionVerifier,
+    /// # ) -> Result<(), portcullis::ConfigError> {
+    /// use portcullis::{ResourceServer, When};
+    /// use std::sync::Arc;
+    ///
+    /// let introspection = Arc::new(introspection);
+    /// let server = ResourceServer::builder()
+    ///     .route(When::jwt(), jwt.confirmed_by(introspection.clone()).build()?)
+    ///     .route(When::opaque(), introspection)
+    ///     .build()?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// A token that was found revoked is refused everywhere for as long as `verifier` remembers its
     /// refusals; afterwards, for a signature that is good, only where freshness is demanded.
     pub fn confirmed_by(mut self, verifier: impl Verifier) -> JwtVerifierBuilder {

@@ -176,6 +176,21 @@ impl ResourceServer {
     /// whoever is asked knows of it. Tokens of another issuer's user of that name are asked about
     /// again, too, and pass.
     ///
+    /// A JWT is proven anew by its signature, which is still good: it passes again until its `exp`, but
+    /// where [freshness](Self::fresh) is demanded. To log JWTs out everywhere, let a
+    /// [`Check`](crate::Check) know of it. Refusals stay remembered.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # fn log_out(server: portcullis::ResourceServer, token: portcullis::AccessToken) {
+    /// // The sessions of this user are ended in the store that the gate asks; then:
+    /// if let Some(subject) = token.subject() {
+    ///     server.forget_subject(subject);
+    /// }
+    /// # }
+    /// ```
+    ///
     /// It looks at everything that is remembered, on the thread that calls: with 10,000 verdicts some
     /// milliseconds.
     pub fn forget_subject(&self, subject: &str) {
