@@ -4,14 +4,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::future::Future;
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, Waker};
-use std::time::Duration;
 
-use portcullis::{AccessToken, Clock, Error, ErrorKind, JwtVerifier, RemoteJwks, ResourceServer};
+use portcullis::{AccessToken, Clock, Error, ErrorKind, ResourceServer};
 use tokio::task::AbortHandle;
 
 use crate::chance::Chance;
 use crate::clocks::{Clocks, Time};
 use crate::file::KeyFile;
+use crate::gate;
 use crate::invariants::{Broken, Invariant, broken};
 use crate::judge::{Answered, Bearer, Judge, Outcome};
 use crate::keys::Pool;
@@ -129,38 +129,10 @@ impl<'a> World<'a> {
         world
     }
 
-    /// Starts the gate.
     fn start(&mut self) {
         let settings = &self.judge.rounds.settings;
-        let time = Duration::from_millis;
-        let keys = match settings.metadata {
-            None => RemoteJwks::at("https://as.example/jwks/0"),
-            Some(lifetime) => {
-                RemoteJwks::discover("https://as.example").metadata_lifetime(time(lifetime))
-            }
-        };
-        let keys = match &self.file {
-            Some(file) => keys.last_known_good(file.path()),
-            None => keys,
-        };
-        let keys = keys
-            .fetch(self.network.clone())
-            .lifetime(time(settings.lifetime))
-            .refresh_interval(time(settings.interval))
-            .wait_at_most(time(settings.wait))
-            .trust_stale_for(time(settings.stale))
-            .deadline(time(settings.deadline))
-            .jitter_seed(settings.jitter)
-            .build()
-            .unwrap();
-        let server = |_| {
-            let jwt = JwtVerifier::builder("https://as.example", "https://api.example.com/");
-            let jwt = jwt.keys(keys.clone()).build().unwrap();
-            let server = ResourceServer::builder().clock(self.clocks.clone());
-            let server = server.verifier(jwt).verdict_capacity(100);
-            server.build().unwrap()
-        };
-        self.servers = (0..self.number).map(server).collect();
+        let file = self.file.as_ref();
+        self.servers = gate::servers(settings, self.number, &self.network, &self.clocks, file);
     }
 
     /// The process ends, and all that it knew. Clients see their connection break.
@@ -350,7 +322,7 @@ impl<'a> World<'a> {
         let again = ask.again.and_then(|id| self.asked[id].told);
         let request = self.judge.comes(bearer, now, wall, again);
         let id = self.asked.len();
-        let mut answer = Box::pin(async move { show(&server, &token).await });
+        let mut answer = Box::pin(async move { gate::show(&server, &token).await });
         // Known or not is seen at the first look, before anything else has run.
         let first = answer
             .as_mut()
@@ -526,11 +498,4 @@ fn probe(key: usize, server: usize, token: usize) -> Ask {
         patience: None,
         again: None,
     }
-}
-
-pub(crate) async fn show(server: &ResourceServer, token: &str) -> Result<AccessToken, Error> {
-    let request = http::Request::get("/").header("authorization", format!("Bearer {token}"));
-    let (mut parts, ()) = request.body(()).unwrap().into_parts();
-    let shown = server.authenticate(&mut parts).await?;
-    Ok(shown.expect("a credential was sent"))
 }

@@ -21,6 +21,8 @@ struct Flight {
     began: Time,
     /// It began between these: whether one that nobody waits for any more has landed is not known.
     wall: (UnixTime, UnixTime),
+    /// It has not run yet: a machine that stands still may put that off.
+    is_new: bool,
     /// Whether it can be joined: not if its token was forgotten meanwhile.
     listed: bool,
     /// Whether something else was forgotten meanwhile: then its outcome may not be remembered.
@@ -205,6 +207,7 @@ impl Judge {
                     token: request.token,
                     began: request.at,
                     wall: (wall, wall),
+                    is_new: true,
                     listed: true,
                     certain: true,
                     riders: 1,
@@ -220,6 +223,15 @@ impl Judge {
         };
         self.pending.insert(id, request);
         Ok(())
+    }
+
+    /// Everybody has run: what began since they did last began now at the latest.
+    pub(crate) fn has_run(&mut self, wall: UnixTime) {
+        for flight in self.flights.values_mut() {
+            if std::mem::take(&mut flight.is_new) {
+                flight.wall.1 = flight.wall.1.max(wall);
+            }
+        }
     }
 
     pub(crate) fn hangs_up(&mut self, id: usize) -> bool {

@@ -231,6 +231,7 @@ impl World {
     async fn settle(&mut self) -> Result<(), Broken> {
         self.rest.reach().await;
         let (now, wall) = (self.clocks.time(), self.clocks.now());
+        self.judge.has_run(wall);
         for told in self.endpoint.told() {
             match told {
                 Told::Asked { token, .. } => {
