@@ -421,7 +421,14 @@ impl Judge {
                 let longer = self.settings.accepted + self.settings.while_down;
                 let serves = accepted
                     .is_some_and(|known| known.certain && wall < known.wall.0 + millis(longer));
-                hold(!serves, Promise::ServesInNeed, how)?;
+                // A crowd is no outage, nor is an answer that says nothing of its token.
+                let is_outage = match reply {
+                    None => self.circuit.may_turn_away(wall),
+                    Some(reply) => {
+                        matches!(reply, Reply::Broken | Reply::Failed | Reply::Paused(_))
+                    }
+                };
+                hold(!(serves && is_outage), Promise::ServesInNeed, how)?;
                 if reply.is_none() {
                     self.is_rightly_turned_away(flight.as_ref(), now, wall, how)?;
                     self.seen.turned_away += 1;
