@@ -37,10 +37,12 @@
 //! # Why was it refused?
 //!
 //! Clients get fixed words; the reason, with what was found and what was wanted, goes to `tracing`
-//! at `debug` with its [`Reason::label`]; with `tracing_subscriber` show `portcullis=debug`. Common ones: `iss` and `aud` differ from what you
-//! configured by a final slash; `typ` is `JWT`, because the issuer predates RFC 9068 (admit it with
-//! [`JwtVerifierBuilder::legacy_typ`]); the metadata names another issuer than you do. Outages are
-//! told at `warn`, once per fetch or question that failed, a missing layer at `error`. No token is ever in a log line.
+//! at `debug` with its [`Reason::label`]; with `tracing_subscriber` show `portcullis=debug`. Common
+//! ones: `iss` and `aud` differ from what you configured by a final slash; `typ` is `JWT`, because the
+//! issuer predates RFC 9068 (admit it with [`JwtVerifierBuilder::legacy_typ`]); the metadata names
+//! another issuer than you do, or keys of another origin
+//! ([`RemoteJwksBuilder::allow_jwks_origin`]). Outages are told at `warn`, once per fetch or question
+//! that failed, a missing layer at `error`. No token is ever in a log line.
 //!
 //! # Scopes and claims
 //!
@@ -224,7 +226,8 @@
 //! # Operation
 //!
 //! - **Keys.** A request whose key is known never waits. A token with an unknown `kid` causes one fetch
-//!   for all such tokens, at most every 5 seconds, and waits at most 2 seconds.
+//!   for all such tokens, at most every 5 seconds, and waits at most 2 seconds; if none may begin in that
+//!   time the answer is 503, since whether the key is new or made up is not known.
 //! - **Outage.** Known keys serve for an hour past their lifetime; what cannot be proven is a 503. An
 //!   outage is never a 401: every client would throw its session away.
 //! - **Revocation.** A withdrawn key ends its tokens with the set that lacks it, remembered ones

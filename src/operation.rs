@@ -2,8 +2,8 @@
 //! test that proves it.
 //!
 //! The last column names that test: `keys::garbage_replaces_nothing` is run by
-//! `cargo test --test keys garbage_replaces_nothing`. A test checks that each of them exists. Where no other clock is named, times are those of the
-//! server's [`Clock`](crate::Clock).
+//! `cargo test --test keys garbage_replaces_nothing`. A test checks that each of them exists. Where no
+//! other clock is named, times are those of the server's [`Clock`](crate::Clock).
 //!
 //! # What to expect
 //!
@@ -17,9 +17,9 @@
 //! | we start while the issuer is down | passes, if the last good keys are in a [file](crate::RemoteJwksBuilder::last_known_good) | 503; the gate starts, and recovers by itself |
 //! | the issuer is back | | known within one back-off step: at most 30 s, or what the issuer asked for |
 //!
-//! Each of these numbers is in the tables below, with its test. An outage is never a 401: every client would throw its session away, and log in again at the worst
-//! of times. What you must not do is restart the gate: it recovers by itself, and a restart forgets
-//! what serves meanwhile.
+//! Each of these numbers is in the tables below, with its test. An outage is never a 401: every client
+//! would throw its session away, and log in again at the worst of times. What you must not do is restart
+//! the gate: it recovers by itself, and a restart forgets what serves meanwhile.
 //!
 //! # Keys
 //!

@@ -191,8 +191,7 @@ impl ResourceServer {
     /// # }
     /// ```
     ///
-    /// It looks at everything that is remembered, on the thread that calls: with 10,000 verdicts some
-    /// milliseconds.
+    /// It looks at everything that is remembered, on the thread that calls.
     pub fn forget_subject(&self, subject: &str) {
         #[cfg(feature = "cache")]
         self.0.verdicts.forget_subject(subject);
