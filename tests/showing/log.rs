@@ -30,10 +30,11 @@ impl Log {
         let writer = text.clone();
         let lines = tracing_subscriber::fmt().with_ansi(false);
         let lines = lines.with_writer(move || writer.clone());
-        Log {
-            text,
-            _guard: tracing::subscriber::set_default(lines.finish()),
-        }
+        let _guard = tracing::subscriber::set_default(lines.finish());
+        // A line of code that another thread reached first, just when the subscriber came, may have
+        // missed it.
+        tracing::callsite::rebuild_interest_cache();
+        Log { text, _guard }
     }
 
     /// How often it says `what`.
