@@ -1,22 +1,27 @@
 //! What a gate writes into its log.
 
+use std::cell::RefCell;
 use std::io;
-use std::sync::{Arc, Mutex};
+use std::sync::Once;
 
-use tracing::subscriber::DefaultGuard;
+/// The log of one thread, from its beginning on.
+///
+/// One subscriber listens for all threads and for good: subscribers that come and go make tracing think,
+/// for a moment, that nobody listens to a line that another thread has just reached.
+pub(crate) struct Log(());
 
-/// The log of one thread, from its beginning to its end.
-pub(crate) struct Log {
-    text: Text,
-    _guard: DefaultGuard,
+thread_local! {
+    static TEXT: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
 }
 
-#[derive(Clone, Default)]
-struct Text(Arc<Mutex<Vec<u8>>>);
+static LISTENING: Once = Once::new();
+
+struct Text;
 
 impl io::Write for Text {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.lock().unwrap().write(bytes)
+        TEXT.with_borrow_mut(|text| text.extend_from_slice(bytes));
+        Ok(bytes.len())
     }
 
     fn flush(&mut self) -> io::Result<()> {
@@ -26,20 +31,19 @@ impl io::Write for Text {
 
 impl Log {
     pub(crate) fn begin() -> Log {
-        let text = Text::default();
-        let writer = text.clone();
-        let lines = tracing_subscriber::fmt().with_ansi(false);
-        let lines = lines.with_writer(move || writer.clone());
-        let _guard = tracing::subscriber::set_default(lines.finish());
-        // A line of code that another thread reached first, just when the subscriber came, may have
-        // missed it.
+        LISTENING.call_once(|| {
+            let lines = tracing_subscriber::fmt().with_ansi(false);
+            let lines = lines.with_writer(|| Text).finish();
+            tracing::subscriber::set_global_default(lines).unwrap();
+        });
         tracing::callsite::rebuild_interest_cache();
-        Log { text, _guard }
+        TEXT.with_borrow_mut(Vec::clear);
+        Log(())
     }
 
     /// How often it says `what`.
     pub(crate) fn says(&self, what: &str) -> usize {
-        let text = self.text.0.lock().unwrap();
-        String::from_utf8_lossy(&text).matches(what).count()
+        let Log(()) = self;
+        TEXT.with_borrow(|text| String::from_utf8_lossy(text).matches(what).count())
     }
 }
