@@ -12,7 +12,7 @@ use crate::scope::Scopes;
 /// What a [`Verifier`](crate::Verifier) established: these claims are true.
 ///
 /// There is one constructor, [`Verified::new`]; search for it to see who may say so.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Verified {
     claims: ClaimSet,
     scopes: Scopes,

@@ -179,6 +179,36 @@ impl Carrier {
         Ok(found)
     }
 
+    /// What the only carrier in use holds, as [`find`](Self::find) would hand it out if it is
+    /// well-formed: its grammar is not judged, nor its length. `None` if none or several are in use, or
+    /// if it takes a closer look to tell.
+    #[cfg_attr(not(feature = "cache"), allow(dead_code))]
+    pub(crate) fn glance<'a>(
+        carriers: &'a [Carrier],
+        parts: &'a Parts,
+    ) -> Option<(&'a Carrier, &'a [u8])> {
+        let mut found = None;
+        for carrier in carriers {
+            let here = match &carrier.0 {
+                Place::Bearer => grammar::bearer_at_a_glance(&parts.headers)?,
+                // What stands behind the token must be well-formed, too.
+                Place::BearerWithParameters => return None,
+                Place::Headers(names) => {
+                    let header = grammar::header(&parts.headers, names).ok()?;
+                    header.map(|(_, token)| token)
+                }
+                Place::Query(..) if parts.uri.query().is_some() => return None,
+                Place::Query(..) => None,
+            };
+            match here {
+                Some(_) if found.is_some() => return None,
+                Some(token) => found = Some((carrier, token)),
+                None => {}
+            }
+        }
+        found
+    }
+
     /// Refuses a request that has the query parameter `name`, too: it says that its sender uses two
     /// methods at once, whoever reads which.
     pub(crate) fn alone(parts: &Parts, name: &str) -> Result<(), CredentialError> {
@@ -208,11 +238,15 @@ impl Carrier {
                 Place::Query(..) => &[],
             };
             for name in names {
-                // `entry` makes room for a header that is not there.
-                if !headers.contains_key(name) {
-                    continue;
+                // The first of several.
+                match headers.get_mut(name) {
+                    None => continue,
+                    Some(value) => value.set_sensitive(true),
                 }
-                if let http::header::Entry::Occupied(mut values) = headers.entry(name) {
+                let has_several = headers.len() > headers.keys_len();
+                if has_several
+                    && let http::header::Entry::Occupied(mut values) = headers.entry(name)
+                {
                     for value in values.iter_mut() {
                         value.set_sensitive(true);
                     }

@@ -2,6 +2,7 @@
 
 use std::future::Future;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use http::header::{
@@ -29,28 +30,19 @@ impl ResourceServer {
     /// Put it outside of [`RequireScopeLayer`](crate::RequireScopeLayer) and of the extractors,
     /// and inside of tower-http's `CorsLayer`: with `ServiceBuilder`, CORS comes first, then this.
     pub fn layer(&self) -> AuthenticateLayer {
-        AuthenticateLayer {
-            server: self.clone(),
-            admits: Admits::Proven,
-        }
+        AuthenticateLayer::new(self, Admits::Proven)
     }
 
     /// The gate for a service that also serves strangers: a request without a credential passes,
     /// and `Option<AccessToken>` is `None`. A bad credential is refused all the same.
     pub fn optional_layer(&self) -> AuthenticateLayer {
-        AuthenticateLayer {
-            server: self.clone(),
-            admits: Admits::Strangers,
-        }
+        AuthenticateLayer::new(self, Admits::Strangers)
     }
 
     /// A gate that lets every request pass with these tokens, for tests of handlers.
     #[cfg(feature = "testing")]
     pub(crate) fn layer_with(&self, proven: Proven) -> AuthenticateLayer {
-        AuthenticateLayer {
-            server: self.clone(),
-            admits: Admits::As(proven),
-        }
+        AuthenticateLayer::new(self, Admits::As(proven))
     }
 }
 
@@ -59,12 +51,31 @@ impl ResourceServer {
 #[derive(Clone, Debug)]
 #[must_use]
 pub struct AuthenticateLayer {
+    /// One for each layer that is made: of two stacks on two threads, neither writes to a count that the
+    /// other one reads.
+    gate: Arc<Gate>,
+}
+
+impl AuthenticateLayer {
+    fn new(server: &ResourceServer, admits: Admits) -> AuthenticateLayer {
+        AuthenticateLayer {
+            gate: Arc::new(Gate {
+                server: server.clone(),
+                admits,
+            }),
+        }
+    }
+}
+
+/// What a request is asked, and by whom.
+#[derive(Debug)]
+struct Gate {
     server: ResourceServer,
     admits: Admits,
 }
 
 /// Whom a gate lets pass.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 enum Admits {
     Proven,
     Strangers,
@@ -78,7 +89,7 @@ impl<S> Layer<S> for AuthenticateLayer {
     fn layer(&self, inner: S) -> Authenticate<S> {
         Authenticate {
             inner,
-            gate: self.clone(),
+            gate: self.gate.clone(),
         }
     }
 }
@@ -93,7 +104,7 @@ impl<S> Layer<S> for AuthenticateLayer {
 #[derive(Clone, Debug)]
 pub struct Authenticate<S> {
     inner: S,
-    gate: AuthenticateLayer,
+    gate: Arc<Gate>,
 }
 
 impl<S, B, R> Service<Request<B>> for Authenticate<S>
@@ -114,13 +125,13 @@ where
         let admitted = self.gate.admit(parts);
         ResponseFuture {
             passage: Passage::begin(&mut self.inner, admitted, body),
-            server: self.gate.server.clone(),
+            gate: self.gate.clone(),
         }
     }
 }
 
-impl AuthenticateLayer {
-    fn admit(&self, mut parts: Parts) -> Admitted {
+impl Gate {
+    fn admit(self: &Arc<Self>, mut parts: Parts) -> Admitted {
         let known = match &self.admits {
             #[cfg(feature = "testing")]
             Admits::As(proven) => Some(proven.clone()),
@@ -138,12 +149,12 @@ impl AuthenticateLayer {
                 let gate = self.clone();
                 return Admitted::Ask(Box::pin(async move {
                     let proven = gate.server.ask(&parts, gate.strangers()).await;
-                    gate.server.settle(&mut parts, proven).map(|_| parts)
+                    gate.server.settle(&mut parts, proven).map(|()| parts)
                 }));
             }
         };
         match self.server.settle(&mut parts, proven) {
-            Ok(_) => {
+            Ok(()) => {
                 #[cfg(feature = "testing")]
                 if let Admits::As(_) = self.admits {
                     Presence::make_up(&mut parts.extensions);
@@ -167,7 +178,7 @@ pin_project! {
     pub struct ResponseFuture<S: Service<Request<B>>, B> {
         #[pin]
         passage: Passage<S, S::Future, B>,
-        server: ResourceServer,
+        gate: Arc<Gate>,
     }
 }
 
@@ -183,7 +194,7 @@ where
         let mut response = match ready!(this.passage.poll(cx))? {
             Passed::Response(response) => response,
             Passed::Refused(error) => {
-                return Poll::Ready(Ok(this.server.answer(&error).map(R::from)));
+                return Poll::Ready(Ok(this.gate.server.answer(&error).map(R::from)));
             }
         };
         // Decide anywhere, word it once: an extractor's refusal gets this server's realm and shape
@@ -192,9 +203,9 @@ where
         if extensions.get::<Worded>().is_none()
             && let Some(error) = extensions.remove::<Error>()
         {
-            response = reword(response, this.server.answer(&error).map(R::from));
+            response = reword(response, this.gate.server.answer(&error).map(R::from));
         }
-        Poll::Ready(Ok(keep_private(this.server, response)))
+        Poll::Ready(Ok(keep_private(&this.gate.server, response)))
     }
 }
 

@@ -15,7 +15,7 @@ use crate::fetch::either;
 use crate::freshness::Need;
 use crate::token::AccessToken;
 #[cfg(feature = "cache")]
-use crate::verdict::{Finding, Verdicts};
+use crate::verdict::Finding;
 use crate::verify::{Moment, VerdictLifetime};
 
 /// How long a verifier may take.
@@ -30,9 +30,9 @@ impl Inner {
         credential: &Credential<'_>,
         need: Need,
     ) -> Result<AccessToken, Error> {
-        let digest = Verdicts::digest(credential);
+        let name = self.verdicts.name(credential);
         let now = self.clock.now();
-        let flight = self.verdicts.one_flight(digest, need, now, || {
+        let flight = self.verdicts.one_flight(name, need, now, || {
             let server = self.clone();
             let token: Box<str> = credential.token().into();
             let carrier = credential.carrier().clone();
@@ -72,8 +72,8 @@ impl Inner {
         if !error.is_outage() {
             return Err(error);
         }
-        let digest = Verdicts::digest(credential);
-        let known = self.verdicts.recall_in_need(&digest, self.clock.now());
+        let name = self.verdicts.name(credential);
+        let known = self.verdicts.recall_in_need(&name, self.clock.now());
         let token = known.ok_or(error)?;
         if !self.in_need.swap(true, Ordering::Relaxed) {
             tracing::warn!("tokens that were accepted before pass while nobody can be asked");

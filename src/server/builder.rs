@@ -42,7 +42,7 @@ pub struct ResourceServerBuilder {
     preflight: bool,
     fault: Option<ConfigError>,
     #[cfg(feature = "cache")]
-    capacity: u64,
+    capacity: usize,
 }
 
 impl ResourceServer {
@@ -291,7 +291,7 @@ impl ResourceServerBuilder {
     /// 20 MB with tokens of a kilobyte.
     #[cfg(feature = "cache")]
     pub fn verdict_capacity(mut self, verdicts: u64) -> ResourceServerBuilder {
-        self.capacity = verdicts;
+        self.capacity = usize::try_from(verdicts).unwrap_or(usize::MAX);
         self
     }
 
@@ -351,7 +351,7 @@ impl ResourceServerBuilder {
             limit: self.limit,
             preflight: self.preflight,
             #[cfg(feature = "cache")]
-            verdicts: Arc::new(Verdicts::new(self.capacity)),
+            verdicts: Arc::new(Verdicts::new(self.capacity)?),
             #[cfg(feature = "cache")]
             in_need: Default::default(),
         })))

@@ -24,6 +24,8 @@ use crate::credential::{Carrier, Credential};
 use crate::error::{Error, Reason};
 use crate::fetch::either;
 use crate::status::Status;
+#[cfg(feature = "axum")]
+use crate::token::FromToken;
 use crate::token::{AccessToken, Presence};
 use crate::verify::Moment;
 
@@ -34,9 +36,6 @@ pub use self::check::Check;
 pub use self::credential_slot::CredentialSlot;
 pub use self::fresh::FreshGuard;
 pub(crate) use self::proving::{Proven, Seen, Strangers};
-
-#[cfg(feature = "cache")]
-use crate::verdict::Verdicts;
 
 /// An OAuth resource server's gate: finds the credential of a request, proves it, and words the
 /// refusals. Cloning is cheap; clones share keys and verdicts.
@@ -92,12 +91,34 @@ impl ResourceServer {
         parts: &mut Parts,
         strangers: Strangers,
     ) -> Result<Option<AccessToken>, Error> {
-        let proven = match self.0.see(parts, strangers) {
-            Ok(Seen::Known(proven)) => Ok(proven),
-            Ok(Seen::Ask) => self.0.ask(parts, strangers).await,
-            Err(error) => Err(error),
-        };
-        self.settle(parts, proven)
+        let proven = self.prove(parts, strangers).await;
+        let first = proven.as_ref().map_or(None, |proven| proven.first.clone());
+        self.settle(parts, proven)?;
+        Ok(first)
+    }
+
+    async fn prove(&self, parts: &Parts, strangers: Strangers) -> Result<Proven, Error> {
+        match self.0.see(parts, strangers)? {
+            Seen::Known(proven) => Ok(proven),
+            // Behind a pointer: what is seldom needed would make the future of every request large.
+            Seen::Ask => Box::pin(self.0.ask(parts, strangers)).await,
+        }
+    }
+
+    /// Proves the credential of a request for one extractor alone, and makes `T` of it. Nothing is left
+    /// in the request, unless a gate outside has left something: then others find the tokens of this gate,
+    /// the nearest.
+    #[cfg(feature = "axum")]
+    pub(crate) async fn extract<T: FromToken>(&self, parts: &mut Parts) -> Result<T, Error> {
+        let proven = self.prove(parts, Strangers::AreRefused).await;
+        if parts.extensions.get::<Presence>().is_some() {
+            self.settle(parts, proven)?;
+            let presence = Presence::expect(&parts.extensions, "Authenticated")?;
+            let made = presence.make();
+            return made.map_err(|error: Error| error.with_more_scopes(&presence.outer_scopes));
+        }
+        self.mark_sensitive(parts);
+        self.presence(proven?).make()
     }
 
     /// What is known without waiting.
@@ -115,18 +136,12 @@ impl ResourceServer {
         &self,
         parts: &mut Parts,
         proven: Result<Proven, Error>,
-    ) -> Result<Option<AccessToken>, Error> {
-        for slot in self.0.slots() {
-            Carrier::mark_sensitive(&slot.carriers, &mut parts.headers);
-        }
+    ) -> Result<(), Error> {
+        self.mark_sensitive(parts);
         match proven {
             Ok(proven) => {
-                let mut presence = Presence::new(proven.first.clone(), self.0.id);
-                if let Some((facts, _)) = &self.0.second {
-                    presence = presence.with_second(proven.second, facts.clone());
-                }
-                presence.enter(&mut parts.extensions);
-                Ok(proven.first)
+                self.presence(proven).enter(&mut parts.extensions);
+                Ok(())
             }
             Err(error) => {
                 // What a gate further outside has proven does not stand in for what this one
@@ -134,6 +149,20 @@ impl ResourceServer {
                 parts.extensions.remove::<Presence>();
                 Err(error)
             }
+        }
+    }
+
+    fn mark_sensitive(&self, parts: &mut Parts) {
+        for slot in self.0.slots() {
+            Carrier::mark_sensitive(&slot.carriers, &mut parts.headers);
+        }
+    }
+
+    fn presence(&self, proven: Proven) -> Presence {
+        let presence = Presence::new(proven.first, self.0.id);
+        match &self.0.second {
+            Some((facts, _)) => presence.with_second(proven.second, facts.clone()),
+            None => presence,
         }
     }
 
@@ -166,7 +195,7 @@ impl ResourceServer {
     /// may log this token out. The same token in another carrier is another credential.
     pub fn forget(&self, credential: &Credential<'_>) {
         #[cfg(feature = "cache")]
-        self.0.verdicts.forget(&Verdicts::digest(credential));
+        self.0.verdicts.forget(credential);
         #[cfg(not(feature = "cache"))]
         let _ = credential;
     }

@@ -190,18 +190,24 @@ impl Inner {
 
     /// What is known about the credential of one slot.
     fn look(&self, slot: &Slot, parts: &Parts, strangers: Strangers) -> Result<Look, Error> {
+        let moment = Moment::of(&self.clock);
+        #[cfg(feature = "cache")]
+        if let Some((carrier, token)) = slot.glance(parts)
+            && let Some(token) = self.verdicts.recall_at_hand(carrier, token, moment.now())
+        {
+            return Ok(Look::Known(token));
+        }
         let Some(credential) = slot.find(parts, self.limit)? else {
             return slot.absent(strangers).map(|()| Look::Absent);
         };
-        let moment = Moment::of(&self.clock);
         #[cfg(feature = "cache")]
-        let digest = Verdicts::digest(&credential);
+        let name = self.verdicts.name(&credential);
         #[cfg(feature = "cache")]
-        if let Some(outcome) = self.verdicts.recall(&digest, moment.now()) {
+        if let Some(outcome) = self.verdicts.recall_for(&credential, &name, moment.now()) {
             return outcome.map(Look::Known);
         }
         #[cfg(feature = "cache")]
-        let memory = self.verdicts.memory(&digest);
+        let memory = self.verdicts.memory(&name);
         let verifier = slot.verifier_for(&credential)?;
         let Some(verdict) = verifier.verify_now(&credential, &moment) else {
             return Ok(Look::Ask);
@@ -214,7 +220,7 @@ impl Inner {
                 lifetime: verifier.lifetime(&credential),
                 at: moment.now(),
             };
-            self.verdicts.keep(digest, Need::Proof, &finding, memory);
+            self.verdicts.keep(name, Need::Proof, &finding, memory);
             let outcome = finding.outcome;
             outcome.or_else(|error| self.in_need(&credential, error))
         };

@@ -108,6 +108,15 @@ impl Slot {
         })
     }
 
+    /// What the only carrier in use holds, unread; `None` if finding that takes a closer look.
+    #[cfg(feature = "cache")]
+    pub(super) fn glance<'a>(&'a self, parts: &'a Parts) -> Option<(&'a Carrier, &'a [u8])> {
+        match self.not_beside.is_empty() || parts.uri.query().is_none() {
+            true => Carrier::glance(&self.carriers, parts),
+            false => None,
+        }
+    }
+
     /// Whether the slot may be empty.
     pub(super) fn absent(&self, strangers: Strangers) -> Result<(), Error> {
         if self.required && strangers == Strangers::AreRefused {

@@ -104,6 +104,15 @@ impl AccessToken {
         }))
     }
 
+    /// The same token, of which nothing is shared that two processors would write to.
+    #[cfg(feature = "cache")]
+    pub(crate) fn copy(&self) -> AccessToken {
+        let facts = &self.0;
+        let (verified, kind) = (facts.verified.clone(), (*facts.kind).into());
+        let hierarchy = facts.hierarchy.clone();
+        AccessToken::with(verified, kind, facts.term, facts.principal, hierarchy)
+    }
+
     /// The proven token of a request, once the layer or
     /// [`authenticate`](crate::ResourceServer::authenticate) has put it there.
     pub fn of(extensions: &Extensions) -> Option<&AccessToken> {

@@ -97,11 +97,13 @@ impl Presence {
 
     /// Takes its place in a request. The gate nearest to the handler decides who asks; what scope
     /// layers further outside demand stays known.
-    pub(crate) fn enter(mut self, extensions: &mut Extensions) {
-        if let Some(outer) = extensions.remove::<Presence>() {
-            self.outer_scopes = outer.outer_scopes;
+    pub(crate) fn enter(self, extensions: &mut Extensions) {
+        let outer = extensions.insert(self);
+        if let Some(outer) = outer
+            && let Some(presence) = extensions.get_mut::<Presence>()
+        {
+            presence.outer_scopes = outer.outer_scopes;
         }
-        extensions.insert(self);
     }
 
     /// What the gate has left in a request that `wanted` reads.

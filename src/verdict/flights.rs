@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use tokio::sync::watch;
 
-use super::{Digest, Finding, Outcome, Verdicts};
+use super::{Finding, Name, Outcome, Verdicts};
 use crate::clock::UnixTime;
 use crate::error::Error;
 use crate::freshness::Need;
@@ -17,16 +17,16 @@ use crate::freshness::Need;
 pub(super) struct Flights {
     /// Those that may be joined. What is asked about standing is another question than that of proof,
     /// so one credential may have two.
-    listed: HashMap<(Digest, Question), Flight>,
+    listed: HashMap<(Name, Question), Flight>,
     /// How many have not landed yet, listed or not.
     aloft: usize,
 }
 
 impl Flights {
     /// From now on nobody joins the flights of this credential.
-    pub(super) fn unlist(&mut self, digest: &Digest) {
+    pub(super) fn unlist(&mut self, name: &Name) {
         for question in [Question::Proof, Question::Standing] {
-            self.listed.remove(&(*digest, question));
+            self.listed.remove(&(*name, question));
         }
     }
 
@@ -71,7 +71,7 @@ impl Verdicts {
     /// remembered all the same, unless something was forgotten since it began.
     pub(crate) async fn one_flight<F>(
         self: &Arc<Self>,
-        digest: Digest,
+        name: Name,
         need: Need,
         now: UnixTime,
         start: impl FnOnce() -> F,
@@ -79,16 +79,16 @@ impl Verdicts {
     where
         F: Future<Output = Finding> + Send + 'static,
     {
-        let memory = self.memory(&digest);
+        let memory = self.memory(&name);
         let alone = async |flight: F| {
             let finding = flight.await;
-            self.keep(digest, need, &finding, memory);
+            self.keep(name, need, &finding, memory);
             finding.outcome
         };
         let Ok(runtime) = tokio::runtime::Handle::try_current() else {
             return alone(start()).await;
         };
-        let (mut landing, takeoff) = match self.board(digest, need, now) {
+        let (mut landing, takeoff) = match self.board(name, need, now) {
             Boarding::Known(outcome) => return outcome,
             Boarding::Full => return alone(start()).await,
             Boarding::Join(landing) => (landing, None),
@@ -102,7 +102,7 @@ impl Verdicts {
                 let finding = flight.await;
                 // First into the cache and off the list, then land: who comes now finds the
                 // verdict, or starts anew.
-                place.verdicts.keep(digest, need, &finding, memory);
+                place.verdicts.keep(name, need, &finding, memory);
                 drop(place);
                 land.send_replace(Some(finding.outcome));
             }));
@@ -119,14 +119,14 @@ impl Verdicts {
     }
 
     /// Finds a place in a flight, or the verdict of one that has landed since this request looked.
-    fn board(self: &Arc<Self>, digest: Digest, need: Need, now: UnixTime) -> Boarding {
+    fn board(self: &Arc<Self>, name: Name, need: Need, now: UnixTime) -> Boarding {
         let mut flights = self.flights();
-        match self.recall(&digest, now) {
+        match self.recall(&name, now) {
             Some(Ok(token)) if !need.met_by(token.confirmed_at(), now) => {}
             Some(known) => return Boarding::Known(known),
             None => {}
         }
-        let name = (digest, Question::from(need));
+        let name = (name, Question::from(need));
         if let Some(flight) = flights.listed.get(&name)
             && need.met_by(Some(flight.began), now)
         {
@@ -170,7 +170,7 @@ enum Boarding {
 /// A flight's place in the list, given up however the flight ends.
 struct Place {
     verdicts: Arc<Verdicts>,
-    name: (Digest, Question),
+    name: (Name, Question),
     landing: watch::Receiver<Option<Outcome>>,
 }
 

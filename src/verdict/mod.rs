@@ -1,47 +1,51 @@
-//! What was proven before: verdicts by the digest of the credential.
-//!
-//! The key is SHA-256 over the place of the carrier, its name, a zero byte and the token. A place
-//! is one byte, names hold no zero byte, so a credential has one spelling, and two of them meet
-//! only if SHA-256 collides. No token stands in memory in clear text for longer than its request.
+//! What was proven before: verdicts by the name of the credential.
 
 mod flights;
 mod forgetting;
+mod name;
+mod near;
+mod table;
 
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
-use aws_lc_rs::digest::{Context, SHA256};
 use moka::Expiry;
 use moka::sync::Cache;
 
 use self::flights::Flights;
 use self::forgetting::{Forgetting, Memory};
+use self::name::Namer;
+use self::near::Owner;
+use self::table::{Entry, Table};
 use crate::clock::UnixTime;
-use crate::credential::Credential;
-use crate::error::{Error, ErrorKind};
+use crate::credential::{Carrier, Credential};
+use crate::error::{ConfigError, Error, ErrorKind};
 use crate::freshness::Need;
 use crate::token::AccessToken;
 use crate::verify::VerdictLifetime;
 
-pub(crate) type Digest = [u8; 32];
+pub(crate) use self::name::Name;
 
 type Outcome = Result<AccessToken, Error>;
 
 /// The verdicts of one server. It belongs to that server alone, so no verdict crosses policies.
 pub(crate) struct Verdicts {
-    accepted: Cache<Digest, Kept<AccessToken>>,
+    namer: Namer,
+    accepted: Table,
+    /// Of `accepted`, for copies at hand.
+    owner: Owner,
     /// Apart, so that a flood of bad tokens evicts no good one.
-    refused: Cache<Digest, Kept<Error>>,
+    refused: Cache<Name, Kept>,
     flights: Mutex<Flights>,
-    /// By the first byte of the digest. What was found out about one of these while something was
-    /// forgotten is not remembered.
+    /// By a byte of the name. What was found out about one of these while something was forgotten is
+    /// not remembered.
     forgetting: Forgetting<256>,
 }
 
-/// What is remembered, and until when.
+/// A refusal that is remembered, and until when.
 #[derive(Clone)]
-struct Kept<T> {
-    what: T,
+struct Kept {
+    what: Error,
     until: UnixTime,
     /// The time that was left when it came; on the machine's clock, to clear it away.
     left: Duration,
@@ -50,15 +54,15 @@ struct Kept<T> {
 /// Clears away what is over. Whether it is over is judged on each use, by the server's clock.
 struct ClearAway;
 
-impl<T> Expiry<Digest, Kept<T>> for ClearAway {
-    fn expire_after_create(&self, _: &Digest, kept: &Kept<T>, _: Instant) -> Option<Duration> {
+impl Expiry<Name, Kept> for ClearAway {
+    fn expire_after_create(&self, _: &Name, kept: &Kept, _: Instant) -> Option<Duration> {
         Some(kept.left)
     }
 
     fn expire_after_update(
         &self,
-        _: &Digest,
-        kept: &Kept<T>,
+        _: &Name,
+        kept: &Kept,
         _: Instant,
         _: Option<Duration>,
     ) -> Option<Duration> {
@@ -74,18 +78,32 @@ pub(crate) struct Finding {
 }
 
 /// Refusals are worth less than verdicts: a tenth of the room.
-const REFUSED_SHARE: u64 = 10;
+const REFUSED_SHARE: usize = 10;
+
+/// The table has its places from the beginning, and sixteen million verdicts are sixteen gigabytes.
+const MOST_VERDICTS: usize = 1 << 24;
 
 impl Verdicts {
-    pub(crate) fn new(capacity: u64) -> Verdicts {
+    /// # Errors
+    ///
+    /// [`ConfigError`] if `capacity` is more than any machine holds, or there are no random numbers.
+    pub(crate) fn new(capacity: usize) -> Result<Verdicts, ConfigError> {
+        if capacity > MOST_VERDICTS {
+            return Err(ConfigError::new(format!(
+                "verdict capacity is {capacity}, wanted at most {MOST_VERDICTS}"
+            )));
+        }
+        Ok(Verdicts::with(capacity, Namer::new()?))
+    }
+
+    fn with(capacity: usize, namer: Namer) -> Verdicts {
         let refusals = (capacity / REFUSED_SHARE).max(1);
         Verdicts {
-            accepted: Cache::builder()
-                .max_capacity(capacity)
-                .expire_after(ClearAway)
-                .build(),
+            namer,
+            accepted: Table::new(capacity),
+            owner: Owner::new(),
             refused: Cache::builder()
-                .max_capacity(refusals)
+                .max_capacity(refusals as u64)
                 .expire_after(ClearAway)
                 .build(),
             flights: Mutex::default(),
@@ -93,62 +111,82 @@ impl Verdicts {
         }
     }
 
-    pub(crate) fn digest(credential: &Credential<'_>) -> Digest {
-        let carrier = credential.carrier();
-        let mut context = Context::new(&SHA256);
-        context.update(&[carrier.place()]);
-        context.update(carrier.name().as_bytes());
-        context.update(&[0]);
-        context.update(credential.token().as_bytes());
-        let mut digest = [0; 32];
-        digest.copy_from_slice(context.finish().as_ref());
-        digest
+    /// What this thread has at hand about a token, if it still stands. It was found well-formed before.
+    pub(crate) fn recall_at_hand(
+        &self,
+        carrier: &Carrier,
+        token: &[u8],
+        now: UnixTime,
+    ) -> Option<AccessToken> {
+        self.owner.recall(carrier, token, now)
+    }
+
+    pub(crate) fn name(&self, credential: &Credential<'_>) -> Name {
+        self.namer.name(credential)
     }
 
     /// To be taken before a verification begins, and given to [`keep`](Self::keep) after it.
-    pub(crate) fn memory(&self, digest: &Digest) -> Memory {
-        self.forgetting.memory(digest[0])
+    pub(crate) fn memory(&self, name: &Name) -> Memory {
+        self.forgetting.memory(name.byte())
+    }
+
+    /// What is known, if it still stands, for the one who shows the credential of that name.
+    pub(crate) fn recall_for(
+        &self,
+        credential: &Credential<'_>,
+        name: &Name,
+        now: UnixTime,
+    ) -> Option<Outcome> {
+        if let Some(found) = self.accepted.get(name)
+            && let Some(entry) = found.as_ref()
+            && entry.token.stands(now)
+        {
+            entry.mark_used();
+            self.owner.note(credential, entry);
+            return Some(Ok(entry.token.clone()));
+        }
+        self.recall_refusal(name, now).map(Err)
     }
 
     /// What is known, if it still stands.
-    pub(crate) fn recall(&self, digest: &Digest, now: UnixTime) -> Option<Outcome> {
-        if let Some(kept) = self.accepted.get(digest) {
-            if kept.what.stands(now) {
-                return Some(Ok(kept.what));
-            }
-            if !kept.serves_in_need(now) {
-                self.accepted.invalidate(digest);
-            }
+    pub(crate) fn recall(&self, name: &Name, now: UnixTime) -> Option<Outcome> {
+        let found = self.accepted.get(name);
+        let accepted = found.as_ref().and_then(|found| found.as_ref());
+        match accepted.filter(|entry| entry.token.stands(now)) {
+            Some(entry) => Some(Ok(entry.token.clone())),
+            None => self.recall_refusal(name, now).map(Err),
         }
-        let kept = self.refused.get(digest)?;
+    }
+
+    fn recall_refusal(&self, name: &Name, now: UnixTime) -> Option<Error> {
+        let kept = self.refused.get(name)?;
         if now < kept.until {
-            return Some(Err(kept.what));
+            return Some(kept.what);
         }
-        self.refused.invalidate(digest);
+        self.refused.invalidate(name);
         None
     }
 
     /// What was accepted and would have to be asked again, for when nobody can be asked: it is not
     /// over for so long that it must not serve even then, and nobody has refused it since.
-    pub(crate) fn recall_in_need(&self, digest: &Digest, now: UnixTime) -> Option<AccessToken> {
-        let kept = self.accepted.get(digest)?;
-        kept.serves_in_need(now).then_some(kept.what)
+    pub(crate) fn recall_in_need(&self, name: &Name, now: UnixTime) -> Option<AccessToken> {
+        let found = self.accepted.get(name)?;
+        let entry = found.as_ref()?;
+        entry.serves_in_need(now).then(|| entry.token.clone())
     }
 
     /// Remembers what was found out, unless something was forgotten since `memory`. A refusal of
     /// what was accepted before forgets that, as [`forget`](Self::forget) does.
-    pub(crate) fn keep(&self, digest: Digest, need: Need, finding: &Finding, memory: Memory) {
+    pub(crate) fn keep(&self, name: Name, need: Need, finding: &Finding, memory: Memory) {
         let &Finding { lifetime, at, .. } = finding;
         match &finding.outcome {
             Ok(token) => {
-                let (until, what) = (token.in_need_until(), token.clone());
-                let left = until.since(at);
-                let kept = Kept { what, until, left };
-                if kept.serves_in_need(at) {
-                    let put = || self.accepted.insert(digest, kept);
+                let entry = Entry::new(name, token.clone());
+                if entry.serves_in_need(at) {
+                    let put = || self.accepted.insert(entry, at);
                     // Only what was put: a refusal that was found out meanwhile stays.
-                    let clear = || self.accepted.invalidate(&digest);
-                    self.forgetting.keep(digest[0], memory, put, clear);
+                    let clear = || self.accepted.remove(&name);
+                    self.forgetting.keep(name.byte(), memory, put, clear);
                 }
             }
             // Only what the credential itself is to blame for. An outage is never remembered.
@@ -160,19 +198,19 @@ impl Verdicts {
                 let put = || {
                     let (what, until) = (error.clone(), at + left);
                     if left > Duration::ZERO {
-                        self.refused.insert(digest, Kept { what, until, left });
+                        self.refused.insert(name, Kept { what, until, left });
                     }
                 };
                 // Not for every refusal: whoever sends bad tokens would keep those of others from
                 // being remembered.
                 match need {
-                    Need::Proof if !self.accepted.contains_key(&digest) => {
-                        let clear = || self.refused.invalidate(&digest);
-                        self.forgetting.keep(digest[0], memory, put, clear);
+                    Need::Proof if self.accepted.get(&name).is_none() => {
+                        let clear = || self.refused.invalidate(&name);
+                        self.forgetting.keep(name.byte(), memory, put, clear);
                     }
                     _ => {
-                        let clear = || self.unlist_and_clear(&digest);
-                        self.forgetting.replace(digest[0], memory, put, clear);
+                        let clear = || self.unlist_and_clear(&name);
+                        self.forgetting.replace(name.byte(), memory, put, clear);
                     }
                 }
             }
@@ -181,9 +219,10 @@ impl Verdicts {
     }
 
     /// Forgets what is known, and what a verification under way is about to find out.
-    pub(crate) fn forget(&self, digest: &Digest) {
-        let clear = || self.unlist_and_clear(digest);
-        self.forgetting.forget(digest[0], clear);
+    pub(crate) fn forget(&self, credential: &Credential<'_>) {
+        let name = self.name(credential);
+        let clear = || self.unlist_and_clear(&name);
+        self.forgetting.forget(name.byte(), clear);
     }
 
     /// Forgets every acceptance of a token about `subject`, whoever issued it, and what any
@@ -191,11 +230,8 @@ impl Verdicts {
     pub(crate) fn forget_subject(&self, subject: &str) {
         self.forgetting.forget_all(|| {
             self.flights().unlist_all();
-            for (digest, kept) in &self.accepted {
-                if kept.what.subject() == Some(subject) {
-                    self.accepted.invalidate(&*digest);
-                }
-            }
+            self.accepted
+                .remove_all(|token| token.subject() == Some(subject));
         });
     }
 
@@ -203,31 +239,18 @@ impl Verdicts {
     pub(crate) fn forget_all(&self) {
         self.forgetting.forget_all(|| {
             self.flights().unlist_all();
+            self.accepted.remove_all(|_| true);
             // One by one: the cache's own way compares times, and an entry of the same tick stays.
-            for (digest, _) in &self.accepted {
-                self.accepted.invalidate(&*digest);
-            }
-            for (digest, _) in &self.refused {
-                self.refused.invalidate(&*digest);
+            for (name, _) in &self.refused {
+                self.refused.invalidate(&*name);
             }
         });
     }
 
-    fn unlist_and_clear(&self, digest: &Digest) {
-        self.flights().unlist(digest);
-        self.clear(digest);
-    }
-
-    fn clear(&self, digest: &Digest) {
-        self.accepted.invalidate(digest);
-        self.refused.invalidate(digest);
-    }
-}
-
-impl Kept<AccessToken> {
-    /// Whether it may serve, if only while nobody can be asked.
-    fn serves_in_need(&self, now: UnixTime) -> bool {
-        now < self.until && self.what.is_trusted(now)
+    fn unlist_and_clear(&self, name: &Name) {
+        self.flights().unlist(name);
+        self.accepted.remove(name);
+        self.refused.invalidate(name);
     }
 }
 

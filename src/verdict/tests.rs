@@ -18,15 +18,20 @@ const LIFETIME: VerdictLifetime = VerdictLifetime::accepted(Duration::from_secs(
     .revoked(Duration::from_secs(20));
 
 fn verdicts() -> Arc<Verdicts> {
-    Arc::new(Verdicts::new(100))
+    Arc::new(Verdicts::with(100, namer()))
 }
 
-fn digest(token: &str, carrier: &Carrier) -> Digest {
-    Verdicts::digest(&Credential::new(token, carrier))
+/// The same for all memories here.
+fn namer() -> Namer {
+    Namer::with(&[7; 16]).unwrap()
 }
 
-fn key() -> Digest {
-    digest("a", &Carrier::bearer())
+fn name(token: &str, carrier: &Carrier) -> Name {
+    namer().name(&Credential::new(token, carrier))
+}
+
+fn key() -> Name {
+    name("a", &Carrier::bearer())
 }
 
 fn accepted(until: UnixTime) -> Outcome {
@@ -64,29 +69,18 @@ fn standing() -> Need {
 }
 
 impl Verdicts {
-    fn found(&self, digest: Digest, outcome: Outcome) {
-        let memory = self.memory(&digest);
-        self.keep(digest, Need::Proof, &finding(outcome), memory);
+    fn found(&self, name: Name, outcome: Outcome) {
+        let memory = self.memory(&name);
+        self.keep(name, Need::Proof, &finding(outcome), memory);
     }
 }
 
 /// The ways to forget the token that is `key()`, of alice.
 const WAYS: [fn(&Verdicts); 3] = [
-    |verdicts| verdicts.forget(&key()),
+    |verdicts| verdicts.forget(&Credential::new("a", &Carrier::bearer())),
     |verdicts| verdicts.forget_subject("alice"),
     Verdicts::forget_all,
 ];
-
-#[test]
-fn the_same_token_elsewhere_is_another_credential() {
-    let bearer = Carrier::bearer();
-    let app = Carrier::header("App-Token").unwrap();
-    let query = Carrier::websocket_query("app-token");
-    assert_ne!(digest("a", &app), digest("a", &query));
-    assert_eq!(digest("a", &bearer), digest("a", &bearer));
-    assert_ne!(digest("a", &bearer), digest("b", &bearer));
-    assert_ne!(digest("a", &bearer), digest("a", &app));
-}
 
 #[test]
 fn a_verdict_ends_and_is_forgotten() {
@@ -105,8 +99,8 @@ fn a_verdict_ends_and_is_forgotten() {
 #[test]
 fn a_subject_is_forgotten_and_nobody_else() {
     let verdicts = verdicts();
-    let keys: Vec<Digest> = (0..60)
-        .map(|number| digest(&format!("t{number}"), &Carrier::bearer()))
+    let keys: Vec<Name> = (0..60)
+        .map(|number| name(&format!("t{number}"), &Carrier::bearer()))
         .collect();
     let subject = |at: usize| ["alice", "bob", "Alice"][at % 3];
     for (at, key) in keys.iter().enumerate() {
@@ -118,7 +112,7 @@ fn a_subject_is_forgotten_and_nobody_else() {
         let token = AccessToken::new(verified, "access_token".into(), UnixTime::MAX);
         verdicts.found(*key, Ok(token));
     }
-    let nobody = digest("nobody", &Carrier::bearer());
+    let nobody = name("nobody", &Carrier::bearer());
     verdicts.found(nobody, refused());
     verdicts.forget_subject("alice");
     for (at, key) in keys.iter().enumerate() {
@@ -186,7 +180,7 @@ fn bad_tokens_keep_nobody_from_being_remembered() {
     let verdicts = verdicts();
     let before = verdicts.memory(&key());
     for number in 0..2_000 {
-        let bad = digest(&format!("bad {number}"), &Carrier::bearer());
+        let bad = name(&format!("bad {number}"), &Carrier::bearer());
         verdicts.found(bad, refused());
     }
     verdicts.keep(
@@ -252,7 +246,7 @@ async fn what_is_forgotten_during_its_flight_stays_forgotten() {
                 verdicts.one_flight(key(), Need::Proof, NOW, || async { finding(refused()) });
             next.await
                 .expect_err("who comes after it joins no flight of before");
-            verdicts.forget(&key());
+            verdicts.forget(&Credential::new("a", &Carrier::bearer()));
             let_land.send(()).unwrap();
         };
         let (outcome, ()) = tokio::join!(flight, logout);
@@ -354,4 +348,113 @@ fn a_runtime_that_shuts_down_leaves_nobody_waiting() {
     );
     drop(entered);
     assert!(verdicts.flights().is_empty());
+}
+
+/// What a request finds, at hand or in the table.
+fn shown(verdicts: &Verdicts, token: &str, carrier: &Carrier, now: UnixTime) -> Option<Outcome> {
+    let credential = Credential::new(token, carrier);
+    let at_hand = verdicts.recall_at_hand(carrier, token.as_bytes(), now);
+    let known = || verdicts.recall_for(&credential, &verdicts.name(&credential), now);
+    at_hand.map(Ok).or_else(known)
+}
+
+fn is_at_hand(verdicts: &Verdicts, carrier: &Carrier, now: UnixTime) -> bool {
+    verdicts.recall_at_hand(carrier, b"a", now).is_some()
+}
+
+#[test]
+fn what_is_shown_again_and_again_is_at_hand_for_as_long_as_the_table_holds_it() {
+    let bearer = Carrier::bearer();
+    let lease = Lease::until(UnixTime::MAX);
+    let end = NOW + Duration::from_secs(60);
+    let at_hand = || {
+        let verdicts = verdicts();
+        let verified = Verified::new(ClaimSet::parse(r#"{"sub":"alice"}"#).unwrap());
+        let verified = verified.leased(lease.clone());
+        let token = AccessToken::new(verified, "access_token".into(), end);
+        verdicts.found(key(), Ok(token));
+        assert!(!is_at_hand(&verdicts, &bearer, NOW), "it was not shown yet");
+        for _ in 0..2 {
+            shown(&verdicts, "a", &bearer, NOW).unwrap().unwrap();
+        }
+        assert!(is_at_hand(&verdicts, &bearer, NOW));
+        verdicts
+    };
+    for forget in WAYS {
+        let verdicts = at_hand();
+        forget(&verdicts);
+        assert!(!is_at_hand(&verdicts, &bearer, NOW));
+    }
+    let verdicts = at_hand();
+    let memory = verdicts.memory(&key());
+    verdicts.keep(key(), standing(), &finding(refused()), memory);
+    assert!(!is_at_hand(&verdicts, &bearer, NOW), "refused since");
+    assert!(shown(&verdicts, "a", &bearer, NOW).unwrap().is_err());
+
+    let verdicts = at_hand();
+    verdicts.found(key(), accepted(UnixTime::MAX));
+    assert!(!is_at_hand(&verdicts, &bearer, NOW), "found out anew");
+
+    let verdicts = at_hand();
+    for number in 0..1_000 {
+        let other = name(&format!("other {number}"), &bearer);
+        verdicts.found(other, accepted(UnixTime::MAX));
+    }
+    let stays = is_at_hand(&verdicts, &bearer, NOW);
+    assert_eq!(
+        stays,
+        verdicts.recall(&key(), NOW).is_some(),
+        "as in the table"
+    );
+
+    let verdicts = at_hand();
+    assert!(!is_at_hand(&verdicts, &bearer, end), "its time is over");
+    let app = Carrier::header("App-Token").unwrap();
+    assert!(!is_at_hand(&verdicts, &app, NOW), "in another carrier");
+    let elsewhere = self::verdicts();
+    assert!(!is_at_hand(&elsewhere, &bearer, NOW), "of another server");
+    let on_another_thread = std::thread::scope(|scope| {
+        let look = scope.spawn(|| is_at_hand(&verdicts, &bearer, NOW));
+        look.join().unwrap()
+    });
+    assert!(!on_another_thread, "each thread has its own");
+    lease.withdraw();
+    assert!(!is_at_hand(&verdicts, &bearer, NOW), "its key is withdrawn");
+}
+
+/// Real threads: whoever looks after something was forgotten finds nothing from before.
+#[test]
+fn nothing_from_before_is_found_by_threads_that_look_after_it_was_forgotten() {
+    let verdicts = verdicts();
+    let bearer = Carrier::bearer();
+    let (oldest, over) = (AtomicUsize::new(0), AtomicUsize::new(0));
+    std::thread::scope(|scope| {
+        for _ in 0..2 {
+            scope.spawn(|| {
+                let mut found = 0;
+                while over.load(Ordering::Acquire) == 0 {
+                    let oldest = oldest.load(Ordering::Acquire);
+                    if let Some(token) = shown(&verdicts, "a", &bearer, NOW) {
+                        let token = token.unwrap();
+                        let generation: usize = token.subject().unwrap().parse().unwrap();
+                        assert!(generation >= oldest, "{generation} after {oldest}");
+                        found += 1;
+                    }
+                }
+                assert!(found > 0);
+            });
+        }
+        for generation in 0..3_000 {
+            let claims = ClaimSet::parse(format!(r#"{{"sub":"{generation}"}}"#)).unwrap();
+            let verified = Verified::new(claims);
+            let token = AccessToken::new(verified, "access_token".into(), UnixTime::MAX);
+            verdicts.found(key(), Ok(token));
+            for _ in 0..20 {
+                shown(&verdicts, "a", &bearer, NOW).unwrap().unwrap();
+            }
+            WAYS[2 * (generation % 2)](&verdicts);
+            oldest.store(generation + 1, Ordering::Release);
+        }
+        over.store(1, Ordering::Release);
+    });
 }

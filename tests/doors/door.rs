@@ -10,7 +10,7 @@ use axum::body::Body;
 use axum::extract::FromRequestParts;
 use axum::response::IntoResponse;
 use axum::routing::any;
-use http::{Extensions, HeaderMap, Request, Response};
+use http::{HeaderMap, Request, Response};
 use http_body_util::BodyExt;
 use portcullis::{
     AccessToken, AnyOf, Authenticated, Claims, Error, FromToken, Grant, Principal, RequireScope,
@@ -105,7 +105,10 @@ impl Gate<'_> {
         };
         let unmarked = unmarked(&parts.headers, self.carriers);
         let (response, error) = match outcome {
-            Ok(()) => (Response::new(facts(&parts.extensions)), None),
+            Ok(()) => (
+                Response::new(facts(AccessToken::of(&parts.extensions))),
+                None,
+            ),
             Err(error) => (self.server.answer(&error), Some(error)),
         };
         let (head, body) = response.into_parts();
@@ -124,7 +127,7 @@ impl Gate<'_> {
         let operation = {
             let note = note.clone();
             service_fn(move |request: Request<String>| {
-                let body = note.take(request.headers(), request.extensions());
+                let body = note.take(request.headers(), AccessToken::of(request.extensions()));
                 async { Ok::<_, Infallible>(Response::new(body)) }
             })
         };
@@ -144,14 +147,14 @@ impl Gate<'_> {
         let inside = note.clone();
         let router = if self.optional {
             let operation = move |_: Option<AccessToken>, request: axum::extract::Request| async move {
-                inside.take(request.headers(), request.extensions())
+                inside.take(request.headers(), AccessToken::of(request.extensions()))
             };
             Router::new()
                 .route("/events", any(operation))
                 .layer(self.server.optional_layer())
         } else {
             let operation = move |_: D::Guard, request: axum::extract::Request| async move {
-                inside.take(request.headers(), request.extensions())
+                inside.take(request.headers(), AccessToken::of(request.extensions()))
             };
             Router::new()
                 .route("/events", any(operation))
@@ -164,8 +167,11 @@ impl Gate<'_> {
     async fn layerless<D: Demand>(self, request: Request<String>) -> Answer {
         let note = Note::new(self.carriers);
         let inside = note.clone();
-        let operation = move |_: Authenticated<D::Guard>, request: axum::extract::Request| async move {
-            inside.take(request.headers(), request.extensions())
+        type Both<D> = Authenticated<(AccessToken, <D as Demand>::Guard)>;
+        let operation = move |Authenticated((token, _)): Both<D>,
+                              request: axum::extract::Request| async move {
+            assert!(AccessToken::of(request.extensions()).is_none());
+            inside.take(request.headers(), Some(&token))
         };
         let router = Router::new()
             .route("/events", any(operation))
@@ -195,10 +201,10 @@ impl Note {
         }
     }
 
-    fn take(&self, headers: &HeaderMap, extensions: &Extensions) -> String {
+    fn take(&self, headers: &HeaderMap, token: Option<&AccessToken>) -> String {
         self.reached.store(true, Ordering::Relaxed);
         *self.unmarked.lock().unwrap() = unmarked(headers, self.carriers);
-        facts(extensions)
+        facts(token)
     }
 
     async fn answer(&self, response: Response<Body>) -> Answer {
@@ -226,8 +232,8 @@ fn unmarked(headers: &HeaderMap, carriers: &[&str]) -> Vec<String> {
 }
 
 /// What an operation learns about who asks.
-fn facts(extensions: &Extensions) -> String {
-    let Some(token) = AccessToken::of(extensions) else {
+fn facts(token: Option<&AccessToken>) -> String {
+    let Some(token) = token else {
         return r#"{"stranger":true}"#.to_owned();
     };
     let principal = match token.principal() {

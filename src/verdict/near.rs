@@ -1,0 +1,140 @@
+//! What a thread was shown again and again, near at hand: the token itself beside a copy of its verdict.
+//!
+//! Comparing a token costs a tenth of what making its [name](super::name) costs, and a copy that no other
+//! thread has makes no two processors write to the same memory. The table stays the owner of every
+//! verdict: a copy serves only while the table holds the entry it was made of, so what is forgotten,
+//! refused, or gives way is gone here, too, at that moment.
+//!
+//! The price is that each thread keeps up to [`PLACES`] tokens in clear text, those it was shown twice
+//! in a row as far as one place goes, until others take their places.
+
+use std::cell::RefCell;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use super::table::Entry;
+use crate::clock::UnixTime;
+use crate::credential::{Carrier, Credential};
+use crate::token::AccessToken;
+
+/// How many tokens a thread keeps, of all servers: about 2 KiB each.
+const PLACES: usize = 64;
+
+thread_local! {
+    static NEAR: RefCell<Near> = const { RefCell::new(Near(Vec::new())) };
+}
+
+/// One thread's places; none until the first is needed.
+struct Near(Vec<Place>);
+
+#[derive(Default)]
+struct Place {
+    copy: Option<Copy>,
+    /// Of what came here last and had no copy: if it comes again, it gets one.
+    candidate: u64,
+}
+
+struct Copy {
+    token: Box<str>,
+    carrier: Carrier,
+    /// Whose table it was made of.
+    owner: Owner,
+    /// What that table holds, or held.
+    entry: Arc<Entry>,
+    verdict: AccessToken,
+}
+
+/// A table, among all of this process.
+#[derive(Clone, Copy, PartialEq)]
+pub(super) struct Owner(u64);
+
+impl Owner {
+    pub(super) fn new() -> Owner {
+        static OWNERS: AtomicU64 = AtomicU64::new(0);
+        Owner(OWNERS.fetch_add(1, Ordering::Relaxed))
+    }
+
+    /// The verdict on `token` as `carrier` carried it, if this thread has a copy that still stands.
+    pub(super) fn recall(
+        self,
+        carrier: &Carrier,
+        token: &[u8],
+        now: UnixTime,
+    ) -> Option<AccessToken> {
+        let recall = |near: &RefCell<Near>| {
+            // Claims of an application's own may do anything when they are dropped, even come here.
+            let near = near.try_borrow().ok()?;
+            let copy = near.0.get(place_of(token))?.copy.as_ref()?;
+            let is_it = copy.owner == self
+                && *copy.token.as_bytes() == *token
+                && copy.carrier == *carrier
+                && copy.entry.is_held()
+                && copy.verdict.stands(now);
+            is_it.then(|| {
+                copy.entry.mark_used();
+                copy.verdict.clone()
+            })
+        };
+        // A thread that ends has nothing at hand.
+        NEAR.try_with(recall).ok().flatten()
+    }
+
+    /// Notes that the table had `entry` for this credential: a copy is made when it comes again before
+    /// another takes its place.
+    pub(super) fn note(self, credential: &Credential<'_>, entry: &Arc<Entry>) {
+        let at = place_of(credential.token().as_bytes());
+        let note = |near: &RefCell<Near>| {
+            let mut near = near.try_borrow_mut().ok()?;
+            if near.0.is_empty() {
+                near.0.resize_with(PLACES, Place::default);
+            }
+            let place = near.0.get_mut(at)?;
+            let candidate = entry.mark();
+            if place.candidate != candidate {
+                place.candidate = candidate;
+                return None;
+            }
+            place.copy.replace(Copy {
+                token: credential.token().into(),
+                carrier: credential.carrier().clone(),
+                owner: self,
+                verdict: entry.token.copy(),
+                entry: entry.clone(),
+            })
+        };
+        // Dropped once the thread's places are free again.
+        drop(NEAR.try_with(note).ok().flatten());
+    }
+}
+
+/// Chosen by the end of the token, where a signature is, and by its middle, for tokens that end alike.
+fn place_of(token: &[u8]) -> usize {
+    let eight = |from: usize| {
+        let eight = token.get(from..).and_then(|rest| rest.first_chunk());
+        eight.map_or(0, |bytes| u64::from_le_bytes(*bytes))
+    };
+    let mixed = eight(token.len().saturating_sub(8)) ^ eight(token.len() / 2).rotate_left(29);
+    // 2^64 divided by the golden ratio: the upper bits depend on all of them.
+    (mixed.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 58) as usize % PLACES
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tokens_that_begin_or_end_alike_have_places_of_their_own() {
+        for make in [
+            |number: usize| format!("{}{number:08x}", "a".repeat(400)),
+            |number: usize| format!("{0}{number:08x}{0}", "a".repeat(20)),
+        ] {
+            let mut places: Vec<usize> = (0..1000)
+                .map(|number| place_of(make(number).as_bytes()))
+                .collect();
+            places.sort_unstable();
+            places.dedup();
+            assert!(places.len() > PLACES / 2, "{} places", places.len());
+        }
+        assert_eq!(place_of(b"short"), place_of(b"short"));
+    }
+}
