@@ -28,10 +28,32 @@ pub(crate) enum Json<'a> {
     Number(f64),
     String(Cow<'a, str>),
     /// An array of nothing but strings.
-    Strings(Vec<Cow<'a, str>>),
+    Strings(Few<'a>),
     /// Any other array.
     Array,
     Object,
+}
+
+/// A list of strings, of which the first few need no room of their own.
+#[derive(Debug, Default, PartialEq)]
+pub(crate) struct Few<'a> {
+    first: [Cow<'a, str>; 2],
+    len: usize,
+    more: Vec<Cow<'a, str>>,
+}
+
+impl<'a> Few<'a> {
+    fn push(&mut self, text: Cow<'a, str>) {
+        match self.first.get_mut(self.len) {
+            Some(place) => *place = text,
+            None => self.more.push(text),
+        }
+        self.len += 1;
+    }
+
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &Cow<'a, str>> {
+        self.first.iter().take(self.len).chain(&self.more)
+    }
 }
 
 impl Json<'_> {
@@ -128,9 +150,9 @@ impl<'de, F: FnMut(Cow<'de, str>, Json<'de>)> Visitor<'de> for Members<F> {
     }
 
     fn visit_map<A: MapAccess<'de>>(mut self, mut map: A) -> Result<(), A::Error> {
-        let mut names = Names::default();
+        let mut names = Names::new();
         while let Some(name) = map.next_key_seed(Text)? {
-            names.add(name.clone())?;
+            names.add(&name)?;
             let value = map.next_value_seed(Value { depth: DEPTH - 1 })?;
             (self.0)(name, value);
         }
@@ -138,30 +160,61 @@ impl<'de, F: FnMut(Cow<'de, str>, Json<'de>)> Visitor<'de> for Members<F> {
     }
 }
 
-/// The names of one object. Small objects need no allocation beyond the list.
-#[derive(Default)]
+/// Past so many names a linear search would let a hostile object cost quadratic time.
+const FEW: usize = 24;
+
+/// The names of one object. Small objects need no allocation.
 struct Names<'a> {
-    few: Vec<Cow<'a, str>>,
-    many: HashSet<Cow<'a, str>>,
+    few: [&'a str; FEW],
+    len: usize,
+    /// One bit for each name, by its length and ends: a bit that is not set was no name before.
+    seen: u64,
+    many: Option<HashSet<Cow<'a, str>>>,
 }
 
 impl<'a> Names<'a> {
-    /// Past so many names a linear search would let a hostile object cost quadratic time.
-    const FEW: usize = 24;
+    fn new() -> Names<'a> {
+        Names {
+            few: [""; FEW],
+            len: 0,
+            seen: 0,
+            many: None,
+        }
+    }
 
-    fn add<E: de::Error>(&mut self, name: Cow<'a, str>) -> Result<(), E> {
-        let repeated = if self.few.len() < Self::FEW {
-            let repeated = self.few.contains(&name);
-            self.few.push(name);
-            repeated
-        } else {
-            self.few.contains(&name) || !self.many.insert(name)
-        };
-        if repeated {
+    fn add<E: de::Error>(&mut self, name: &Cow<'a, str>) -> Result<(), E> {
+        let bit = 1_u64 << (mark(name) & 63);
+        if self.seen & bit != 0 && self.holds(name) {
             return Err(E::custom(REPEATED));
+        }
+        self.seen |= bit;
+        match (name, self.few.get_mut(self.len)) {
+            (Cow::Borrowed(name), Some(place)) => {
+                *place = name;
+                self.len += 1;
+            }
+            _ => {
+                let many = self.many.get_or_insert_with(HashSet::new);
+                many.insert(name.clone());
+            }
         }
         Ok(())
     }
+
+    fn holds(&self, name: &str) -> bool {
+        let many = self.many.as_ref();
+        self.few[..self.len].contains(&name) || many.is_some_and(|many| many.contains(name))
+    }
+}
+
+/// Equal names have equal marks; the names that claims have nearly always differ in theirs.
+fn mark(name: &str) -> u32 {
+    let name = name.as_bytes();
+    let at = |place: usize| u32::from(name.get(place).copied().unwrap_or_default());
+    let last = at(name.len().wrapping_sub(1));
+    // Multiplied by a large odd number, the upper bits depend on all.
+    let mixed = at(0) ^ (at(2) << 8) ^ (last << 16) ^ ((name.len() as u32) << 24);
+    mixed.wrapping_mul(0x9e37_79b1) >> 26
 }
 
 /// A string, borrowed if it can be.
@@ -249,7 +302,7 @@ impl<'de> Visitor<'de> for Value {
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Self::Value, A::Error> {
-        let mut strings = Some(Vec::new());
+        let mut strings = Some(Few::default());
         while let Some(item) = seq.next_element_seed(self.inner()?)? {
             match (item, &mut strings) {
                 (Json::String(text), Some(strings)) => strings.push(text),
@@ -260,10 +313,10 @@ impl<'de> Visitor<'de> for Value {
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-        let mut names = Names::default();
+        let mut names = Names::new();
         let mut number = None;
         while let Some(name) = map.next_key_seed(Text)? {
-            names.add(name.clone())?;
+            names.add(&name)?;
             let value = map.next_value_seed(self.inner()?)?;
             if name == BIG_NUMBER
                 && let Json::String(digits) = value

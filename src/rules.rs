@@ -1,12 +1,13 @@
 //! What the gate demands of claims, whoever proved them (RFC 7519 §4.1, RFC 9068 §4): pure, one
 //! sentence each.
 
+use std::fmt;
 use std::time::Duration;
 
 use crate::claims::ClaimSet;
 use crate::clock::UnixTime;
 use crate::error::{ConfigError, Error, Reason};
-use crate::text::{quote, quote_list};
+use crate::text::{quote_list, quoted};
 
 /// The longest leeway. More would only hide a broken clock.
 const MOST_LEEWAY: Duration = Duration::from_secs(300);
@@ -100,8 +101,7 @@ impl ClaimRules {
                 "token is bound to a key (cnf), wanted a bearer token",
             ));
         }
-        let lacks = |name: &str| claims.get(name).is_none_or(|value| value.is_null());
-        match self.required.iter().find(|name| lacks(name)) {
+        match self.required.iter().find(|name| !claims.holds(name)) {
             Some(name) => Err(missing(name)),
             None => Ok(()),
         }
@@ -136,24 +136,23 @@ impl ClaimRules {
             return demand(self.may_lack.aud, "aud");
         }
         // RFC 7519 §4.1.3: who does not find itself in an `aud` that is there must refuse.
-        let found = quote_list(audience.iter());
-        let wanted = either(&self.audiences);
-        Err(Error::new(
-            Reason::Audience,
-            format!("audience is {found}, wanted {wanted}"),
-        ))
+        let (found, wanted) = (quote_list(audience.iter()), Either(&self.audiences));
+        let words = format_args!("audience is {found}, wanted {wanted}");
+        Err(Error::saying(Reason::Audience, words))
+    }
+
+    /// Judges an `exp`, be it proven or not: who may have made up the token may have made up its end.
+    pub(crate) fn judge_end(&self, exp: UnixTime, now: UnixTime) -> Result<(), Error> {
+        // RFC 7519 §4.1.4: "on or after" is too late, so a token dies at its exp.
+        match now >= exp + self.leeway {
+            true => Err(Error::expired(exp, now)),
+            false => Ok(()),
+        }
     }
 
     fn judge_times(&self, claims: &ClaimSet, now: UnixTime) -> Result<(), Error> {
         match claims.expires_at() {
-            // RFC 7519 §4.1.4: "on or after" is too late, so a token dies at its exp.
-            Some(exp) if now >= exp + self.leeway => {
-                return Err(Error::new(
-                    Reason::Expired,
-                    format!("token expired at {exp}, it is {now}"),
-                ));
-            }
-            Some(_) => {}
+            Some(exp) => self.judge_end(exp, now)?,
             None => demand(self.may_lack.exp, "exp")?,
         }
         for (name, time) in [("nbf", claims.not_before()), ("iat", claims.issued_at())] {
@@ -190,20 +189,27 @@ impl ClaimRules {
 
 /// The refusal of a token whose `iss` is none of `wanted`.
 pub(crate) fn other_issuer(found: &str, wanted: &[Box<str>]) -> Error {
-    let (found, wanted) = (quote(found), either(wanted));
-    Error::new(
-        Reason::Issuer,
-        format!("issuer is {found}, wanted {wanted}"),
-    )
+    let (found, wanted) = (quoted(found), Either(wanted));
+    let words = format_args!("issuer is {found}, wanted {wanted}");
+    Error::saying(Reason::Issuer, words)
 }
 
-/// Lists what would have been right.
-fn either(wanted: &[Box<str>]) -> String {
-    match wanted {
-        [] => "none".to_owned(),
-        wanted => {
-            let quoted: Vec<String> = wanted.iter().map(|own| quote(own)).collect();
-            quoted.join(" or ")
+/// Lists what would have been right, the first of many.
+struct Either<'a>(&'a [Box<str>]);
+
+impl fmt::Display for Either<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        const LISTED: usize = 8;
+        if self.0.is_empty() {
+            return f.write_str("none");
+        }
+        for (place, own) in self.0.iter().take(LISTED).enumerate() {
+            let or = if place == 0 { "" } else { " or " };
+            write!(f, "{or}{}", quoted(own))?;
+        }
+        match self.0.len() {
+            0..=LISTED => Ok(()),
+            _ => f.write_str(" or ..."),
         }
     }
 }

@@ -1,6 +1,7 @@
 //! Scopes: the words of RFC 6749 §3.3 that say what a token may be used for.
 
 use std::borrow::Cow;
+use std::cell::RefCell;
 use std::fmt;
 use std::sync::Arc;
 
@@ -138,50 +139,172 @@ macro_rules! scope {
 /// # Ok::<(), std::convert::Infallible>(())
 /// ```
 #[derive(Clone, Default, PartialEq, Eq)]
-pub struct Scopes {
-    /// Sorted, without repetition.
-    words: Option<Arc<[Box<str>]>>,
+pub struct Scopes(Option<Arc<[u8]>>);
+
+/// How the words of a set lie in one piece: their number, the end of each, and the words one after
+/// another, sorted and without repetition. All numbers are `u32`, little-endian.
+#[derive(Clone, Copy)]
+struct Packed<'a> {
+    ends: &'a [[u8; 4]],
+    words: &'a [u8],
 }
 
 impl Scopes {
+    /// For whoever has none and must lend one.
+    pub(crate) const NONE: &'static Scopes = {
+        static NONE: Scopes = Scopes(None);
+        &NONE
+    };
+
     /// Whether the set holds `scope`.
     pub fn contains(&self, scope: &Scope) -> bool {
         self.contains_word(scope.as_str())
     }
 
     pub(crate) fn contains_word(&self, word: &str) -> bool {
-        let words = self.words.as_deref().unwrap_or_default();
-        words.binary_search_by(|held| (**held).cmp(word)).is_ok()
+        self.packed().contains(word.as_bytes())
     }
 
     /// The words in alphabetical order.
     pub fn iter(&self) -> impl Iterator<Item = &str> {
-        self.words
-            .iter()
-            .flat_map(|words| words.iter())
-            .map(|w| &**w)
+        let packed = self.packed();
+        // They were strings when they were packed.
+        (0..packed.ends.len()).filter_map(move |place| str::from_utf8(packed.word(place)).ok())
     }
 
     /// How many words the set holds.
     pub fn len(&self) -> usize {
-        self.words.as_ref().map_or(0, |words| words.len())
+        self.packed().ends.len()
     }
 
     /// Whether the set holds no word.
     pub fn is_empty(&self) -> bool {
-        self.len() == 0
+        self.0.is_none()
     }
+
+    /// The set of these words; the empty one is none.
+    pub(crate) fn of<'a>(words: impl Iterator<Item = &'a str>) -> Scopes {
+        let mut words = words.filter(|word| !word.is_empty());
+        // Nearly every set finds room on the stack, and nearly every one is known already.
+        let mut few = [""; FEW];
+        let mut len = 0;
+        for (place, word) in few.iter_mut().zip(words.by_ref()) {
+            *place = word;
+            len += 1;
+        }
+        if len < FEW {
+            return Scopes::sorted(&mut few[..len]);
+        }
+        let mut all: Vec<&str> = few.into_iter().chain(words).collect();
+        Scopes::sorted(&mut all)
+    }
+
+    fn sorted(words: &mut [&str]) -> Scopes {
+        words.sort_unstable();
+        let repeated = |place: &usize| *place == 0 || words[*place - 1] != words[*place];
+        let distinct = || (0..words.len()).filter(repeated).map(|place| words[place]);
+        let (count, bytes) = distinct().fold((0, 0), |(n, sum), word| (n + 1, sum + word.len()));
+        if count == 0 {
+            return Scopes(None);
+        }
+        let (mut few, mut many);
+        let size = 4 + 4 * count + bytes;
+        let piece = match size {
+            0..=SHARED => {
+                few = [0; SHARED];
+                &mut few[..size]
+            }
+            _ => {
+                many = vec![0; size];
+                &mut many[..]
+            }
+        };
+        // Claims are no larger than 4 GiB.
+        let number = |number: usize| (number as u32).to_le_bytes();
+        piece[..4].copy_from_slice(&number(count));
+        let (index, text) = piece[4..].split_at_mut(4 * count);
+        let mut end = 0;
+        for (place, word) in index.chunks_exact_mut(4).zip(distinct()) {
+            text[end..end + word.len()].copy_from_slice(word.as_bytes());
+            end += word.len();
+            place.copy_from_slice(&number(end));
+        }
+        Scopes(Some(shared(piece)))
+    }
+
+    fn packed(&self) -> Packed<'_> {
+        let piece = self.0.as_deref().unwrap_or(&[0; 4]);
+        let (count, rest) = piece.split_at(4);
+        let count = u32::from_le_bytes([count[0], count[1], count[2], count[3]]) as usize;
+        let (ends, words) = rest.split_at(4 * count);
+        Packed {
+            ends: ends.as_chunks().0,
+            words,
+        }
+    }
+}
+
+impl<'a> Packed<'a> {
+    fn word(self, place: usize) -> &'a [u8] {
+        let end = |place: usize| u32::from_le_bytes(self.ends[place]) as usize;
+        let start = if place == 0 { 0 } else { end(place - 1) };
+        &self.words[start..end(place)]
+    }
+
+    fn contains(self, wanted: &[u8]) -> bool {
+        let (mut low, mut high) = (0, self.ends.len());
+        while low < high {
+            let middle = low.midpoint(high);
+            match self.word(middle).cmp(wanted) {
+                std::cmp::Ordering::Less => low = middle + 1,
+                std::cmp::Ordering::Greater => high = middle,
+                std::cmp::Ordering::Equal => return true,
+            }
+        }
+        false
+    }
+}
+
+/// How many words find room on the stack.
+const FEW: usize = 32;
+
+/// The largest set that is shared, in bytes.
+const SHARED: usize = 512;
+
+/// The same piece, if one was packed a moment ago. An issuer grants few different sets to many tokens:
+/// so most of them cost neither an allocation nor memory of their own. Each thread has its own few, so
+/// nobody waits.
+fn shared(piece: &[u8]) -> Arc<[u8]> {
+    const PLACES: usize = 16;
+    thread_local! {
+        static LATEST: RefCell<[Option<Arc<[u8]>>; PLACES]> = const { RefCell::new([const { None }; PLACES]) };
+    }
+    if piece.len() > SHARED {
+        return piece.into();
+    }
+    let (blocks, rest) = piece.as_chunks();
+    let mut last = [0; 8];
+    last[..rest.len()].copy_from_slice(rest);
+    let mixed = blocks.iter().chain([&last]).fold(0_u64, |mixed, block| {
+        let mixed = mixed.rotate_left(23) ^ u64::from_le_bytes(*block);
+        mixed.wrapping_mul(0x9e37_79b9_7f4a_7c15)
+    });
+    let place = (mixed >> 60) as usize % PLACES;
+    let shared = LATEST.try_with(|latest| {
+        let mut latest = latest.borrow_mut();
+        match &latest[place] {
+            Some(known) if **known == *piece => known.clone(),
+            _ => latest[place].insert(piece.into()).clone(),
+        }
+    });
+    // The thread is about to end.
+    shared.unwrap_or_else(|_| piece.into())
 }
 
 impl<S: Into<Box<str>>> FromIterator<S> for Scopes {
     fn from_iter<I: IntoIterator<Item = S>>(words: I) -> Scopes {
-        let mut words: Vec<Box<str>> = words.into_iter().map(Into::into).collect();
-        words.retain(|word| !word.is_empty());
-        words.sort_unstable();
-        words.dedup();
-        Scopes {
-            words: (!words.is_empty()).then(|| words.into()),
-        }
+        let words: Vec<Box<str>> = words.into_iter().map(Into::into).collect();
+        Scopes::of(words.iter().map(|word| &**word))
     }
 }
 
@@ -190,7 +313,7 @@ impl std::str::FromStr for Scopes {
 
     /// Splits a space-separated list, as in the `scope` claim (RFC 8693 §4.2).
     fn from_str(list: &str) -> Result<Scopes, Self::Err> {
-        Ok(list.split(' ').collect())
+        Ok(Scopes::of(list.split(' ')))
     }
 }
 
@@ -239,6 +362,34 @@ mod tests {
         assert!(!scopes.contains(&scope!("A")));
         assert!(Scopes::default().is_empty());
         assert_eq!("".parse::<Scopes>().unwrap(), Scopes::default());
+    }
+
+    #[test]
+    fn sets_of_every_size_hold_their_words_and_no_other() {
+        for size in [0, 1, 2, 31, 32, 33, 100, 1_000] {
+            let words: Vec<String> = (0..size).map(|n| format!("w{n}")).collect();
+            let scopes: Scopes = words.iter().rev().map(String::as_str).collect();
+            let mut sorted: Vec<&str> = words.iter().map(String::as_str).collect();
+            sorted.sort_unstable();
+            assert_eq!(scopes.iter().collect::<Vec<_>>(), sorted);
+            assert_eq!((scopes.len(), scopes.is_empty()), (size, size == 0));
+            assert!(words.iter().all(|word| scopes.contains_word(word)));
+            for other in ["", "w", "w01", "x", &format!("w{size}")] {
+                assert!(!scopes.contains_word(other), "{other}");
+            }
+        }
+    }
+
+    #[test]
+    fn the_same_words_are_kept_once() {
+        let one: Scopes = "read write".parse().unwrap();
+        let other: Scopes = ["write", "read", "read"].into_iter().collect();
+        let same = |one: &Scopes, other: &Scopes| {
+            Arc::ptr_eq(one.0.as_ref().unwrap(), other.0.as_ref().unwrap())
+        };
+        assert!(same(&one, &other));
+        let joined: Scopes = ["readwrite"].into_iter().collect();
+        assert!(!same(&one, &joined) && one != joined);
     }
 
     #[test]

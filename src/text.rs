@@ -1,6 +1,7 @@
 //! How hostile text is shown in an error or a log line: quoted, escaped, short.
 
 use std::collections::HashSet;
+use std::fmt::{self, Write as _};
 
 /// The longest part of a foreign text that is shown.
 const SHOWN: usize = 120;
@@ -8,27 +9,80 @@ const SHOWN: usize = 120;
 /// Quotes `text` for an error sentence. Control and non-ASCII characters are escaped, so a log
 /// line stays one line; what is too long is cut.
 pub(crate) fn quote(text: &str) -> String {
-    let mut quoted = String::from("\"");
-    let mut characters = text.chars();
-    for character in characters.by_ref().take(SHOWN) {
-        quoted.extend(character.escape_default());
+    quoted(text).to_string()
+}
+
+/// As [`quote`], for a sentence that is written at once.
+pub(crate) fn quoted(text: &str) -> Quoted<'_> {
+    Quoted(text)
+}
+
+/// Shows a text in quotation marks.
+#[derive(Clone, Copy)]
+pub(crate) struct Quoted<'a>(&'a str);
+
+impl fmt::Display for Quoted<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let is_plain = |byte: &u8| matches!(byte, b' '..=b'~') && !br#""'\"#.contains(byte);
+        let plain = self.0.bytes().take(SHOWN).take_while(|byte| is_plain(byte));
+        // Nearly always all of it; what is plain is ASCII, a byte a character.
+        let (plain, rest) = self.0.split_at(plain.count());
+        f.write_char('"')?;
+        f.write_str(plain)?;
+        let mut characters = rest.chars();
+        for character in characters.by_ref().take(SHOWN - plain.len()) {
+            character
+                .escape_default()
+                .try_for_each(|escaped| f.write_char(escaped))?;
+        }
+        f.write_char('"')?;
+        match characters.next() {
+            Some(_) => f.write_str("..."),
+            None => Ok(()),
+        }
     }
-    quoted.push('"');
-    if characters.next().is_some() {
-        quoted.push_str("...");
-    }
-    quoted
 }
 
 /// Quotes several texts as a list.
 pub(crate) fn quote_list<'a>(texts: impl IntoIterator<Item = &'a str>) -> String {
-    const LISTED: usize = 8;
-    let mut texts = texts.into_iter();
-    let mut quoted: Vec<String> = texts.by_ref().take(LISTED).map(quote).collect();
-    if texts.next().is_some() {
-        quoted.push("...".to_owned());
+    let mut list = String::with_capacity(SENTENCE);
+    // A `String` takes everything.
+    let _ = write_list(&mut list, texts.into_iter());
+    list
+}
+
+/// As [`quote_list`], for a sentence that is written at once.
+pub(crate) struct QuotedList<I>(pub(crate) I);
+
+impl<'a, I: Iterator<Item = &'a str> + Clone> fmt::Display for QuotedList<I> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write_list(f, self.0.clone())
     }
-    format!("[{}]", quoted.join(", "))
+}
+
+fn write_list<'a>(list: &mut impl fmt::Write, texts: impl Iterator<Item = &'a str>) -> fmt::Result {
+    const LISTED: usize = 8;
+    list.write_char('[')?;
+    for (place, text) in texts.take(LISTED + 1).enumerate() {
+        if place > 0 {
+            list.write_str(", ")?;
+        }
+        match place {
+            LISTED => list.write_str("...")?,
+            _ => write!(list, "{}", quoted(text))?,
+        }
+    }
+    list.write_char(']')
+}
+
+/// The room that nearly every error sentence finds enough.
+const SENTENCE: usize = 160;
+
+/// Writes a sentence into one allocation: whoever sends rubbish gets little work done for it.
+pub(crate) fn sentence(words: fmt::Arguments<'_>) -> String {
+    let mut sentence = String::with_capacity(SENTENCE);
+    let _ = sentence.write_fmt(words);
+    sentence
 }
 
 /// How many characters in a row give a secret away.
@@ -75,5 +129,32 @@ mod tests {
         assert_eq!(quote(&"x".repeat(500)).len(), SHOWN + 5);
         assert_eq!(quote_list(["a", "b"]), r#"["a", "b"]"#);
         assert_eq!(quote_list(["a"; 9]).matches("\"a\"").count(), 8);
+        assert!(quote_list(["a"; 9]).ends_with(", ...]"));
+        assert_eq!(quote_list([]), "[]");
+    }
+
+    #[test]
+    fn what_is_plain_is_shown_as_it_is_and_the_rest_escaped() {
+        for text in [
+            "",
+            "plain",
+            "it's",
+            "é",
+            "aé\\b",
+            "a\tb",
+            &"ab\n".repeat(60),
+        ] {
+            let shown: String = text
+                .chars()
+                .take(SHOWN)
+                .flat_map(char::escape_default)
+                .collect();
+            let end = if text.chars().count() > SHOWN {
+                "..."
+            } else {
+                ""
+            };
+            assert_eq!(quote(text), format!("\"{shown}\"{end}"));
+        }
     }
 }

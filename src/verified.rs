@@ -15,58 +15,94 @@ use crate::scope::Scopes;
 #[derive(Clone, Debug)]
 pub struct Verified {
     claims: ClaimSet,
-    scopes: Scopes,
-    permissions: Scopes,
-    typ: Option<Box<str>>,
-    issuer: Option<Box<str>>,
-    leeway: Duration,
+    lease: Option<Lease>,
+    /// In milliseconds, which is as far as moments are told apart.
+    leeway: u32,
+    typ: Typ,
     /// Whether it may be remembered for the leeway, too; else somebody is asked again at its `exp`.
     remembered_past_exp: bool,
-    lease: Option<Lease>,
+    /// Whether its scopes and permissions count.
+    grants: bool,
+    /// What a token that its signature has proven does not have: as much is remembered of each token.
+    more: Option<Box<More>>,
+}
+
+#[derive(Debug, Default)]
+struct More {
+    typ: Option<Box<str>>,
+    issuer: Option<Box<str>>,
+    /// If it is more than what has room.
+    leeway: Option<Duration>,
     /// When whoever may revoke it was asked.
     confirmed: Option<UnixTime>,
     /// The end of the claims that were proven, if they have been put into other words.
-    latest: UnixTime,
+    latest: Option<UnixTime>,
     /// The kind whose own verifier proved it.
     kind: Option<Arc<Kind>>,
 }
+
+/// The `typ` of the header, without a copy of what nearly every token says.
+#[derive(Clone, Copy, Debug)]
+enum Typ {
+    None,
+    /// One of [`COMMON`], by its place.
+    Common(u8),
+    Other,
+}
+
+/// As issuers spell it. What differs in case is another text, and is kept as it was sent.
+const COMMON: [&str; 4] = ["at+jwt", "JWT", "application/at+jwt", "jwt"];
 
 impl Verified {
     /// States that `claims` are true. Only a verifier that has proven them may.
     pub fn new(claims: ClaimSet) -> Verified {
         Verified {
-            scopes: claims.scopes(),
-            permissions: claims.permissions(),
             claims,
-            typ: None,
-            issuer: None,
-            leeway: Duration::ZERO,
-            remembered_past_exp: true,
             lease: None,
-            confirmed: None,
-            latest: UnixTime::MAX,
-            kind: None,
+            leeway: 0,
+            typ: Typ::None,
+            remembered_past_exp: true,
+            grants: true,
+            more: None,
         }
+    }
+
+    fn more(&mut self) -> &mut More {
+        self.more.get_or_insert_default()
     }
 
     /// Notes the `typ` of the JWT's header, for [`Kinds`](crate::Kinds).
     #[must_use]
     pub fn with_typ(mut self, typ: &str) -> Verified {
-        self.typ = Some(typ.into());
+        self.typ = match (0..).zip(COMMON).find(|(_, common)| *common == typ) {
+            Some((place, _)) => Typ::Common(place),
+            None => {
+                self.more().typ = Some(typ.into());
+                Typ::Other
+            }
+        };
         self
     }
 
     /// Notes who issued the token, for claims that do not say so themselves.
     #[must_use]
     pub fn with_issuer(mut self, issuer: &str) -> Verified {
-        self.issuer = Some(issuer.into());
+        self.more().issuer = Some(issuer.into());
         self
     }
 
     /// Lets the token live `leeway` past its `exp`, to make up for clocks that differ.
     #[must_use]
     pub fn with_leeway(mut self, leeway: Duration) -> Verified {
-        self.leeway = leeway;
+        match u32::try_from(leeway.as_millis()) {
+            Ok(short) => {
+                self.leeway = short;
+                if let Some(more) = &mut self.more {
+                    more.leeway = None;
+                }
+            }
+            Err(_) => self.more().leeway = Some(leeway),
+        }
         self
     }
 
@@ -74,7 +110,7 @@ impl Verified {
     /// never, as for a signature, which nobody takes back.
     #[must_use]
     pub fn confirmed_at(mut self, asked: UnixTime) -> Verified {
-        self.confirmed = Some(asked);
+        self.more().confirmed = Some(asked);
         self
     }
 
@@ -89,8 +125,7 @@ impl Verified {
     /// Takes away what it grants: scopes and permissions that nobody vouches for.
     #[cfg_attr(not(feature = "introspection"), allow(dead_code))]
     pub(crate) fn without_grants(mut self) -> Verified {
-        self.scopes = Scopes::default();
-        self.permissions = Scopes::default();
+        self.grants = false;
         self
     }
 
@@ -101,27 +136,27 @@ impl Verified {
     }
 
     pub(crate) fn of_kind(mut self, kind: Arc<Kind>) -> Verified {
-        self.kind = Some(kind);
+        self.more().kind = Some(kind);
         self
     }
 
     /// The same proof, with the claims in other words. They cannot make it last longer.
-    pub(crate) fn reworded(self, claims: ClaimSet) -> Verified {
+    pub(crate) fn reworded(mut self, claims: ClaimSet) -> Verified {
+        self.more().latest = Some(self.ends());
         Verified {
-            scopes: claims.scopes(),
-            permissions: claims.permissions(),
-            latest: self.ends(),
             claims,
+            grants: true,
             ..self
         }
     }
 
     pub(crate) fn kind(&self) -> Option<&Arc<Kind>> {
-        self.kind.as_ref()
+        self.more.as_ref()?.kind.as_ref()
     }
 
     pub(crate) fn leeway(&self) -> Duration {
-        self.leeway
+        let long = self.more.as_ref().and_then(|more| more.leeway);
+        long.unwrap_or(Duration::from_millis(self.leeway.into()))
     }
 
     /// The proven claims.
@@ -130,16 +165,23 @@ impl Verified {
     }
 
     pub(crate) fn scopes(&self) -> &Scopes {
-        &self.scopes
+        match self.grants {
+            true => self.claims.granted_scopes(),
+            false => Scopes::NONE,
+        }
     }
 
     pub(crate) fn permissions(&self) -> &Scopes {
-        &self.permissions
+        match self.grants {
+            true => self.claims.granted_permissions(),
+            false => Scopes::NONE,
+        }
     }
 
     /// Who issued it, as the claims or else the verifier say.
     pub(crate) fn issuer(&self) -> Option<&str> {
-        self.claims.issuer().or(self.issuer.as_deref())
+        let told = || self.more.as_ref()?.issuer.as_deref();
+        self.claims.issuer().or_else(told)
     }
 
     /// Whether what proved it is still trusted.
@@ -148,17 +190,23 @@ impl Verified {
     }
 
     pub(crate) fn confirmed(&self) -> Option<UnixTime> {
-        self.confirmed
+        self.more.as_ref()?.confirmed
     }
 
     pub(crate) fn typ(&self) -> Option<&str> {
-        self.typ.as_deref()
+        match self.typ {
+            Typ::None => None,
+            Typ::Common(place) => COMMON.get(usize::from(place)).copied(),
+            Typ::Other => self.more.as_ref()?.typ.as_deref(),
+        }
     }
 
     /// From when on the token is no longer good.
     pub(crate) fn ends(&self) -> UnixTime {
+        let latest = self.more.as_ref().and_then(|more| more.latest);
+        let latest = latest.unwrap_or(UnixTime::MAX);
         let exp = self.claims.expires_at();
-        exp.map_or(self.latest, |exp| self.latest.min(exp + self.leeway))
+        exp.map_or(latest, |exp| latest.min(exp + self.leeway()))
     }
 
     /// Until when it may be remembered.
@@ -183,6 +231,37 @@ mod tests {
         assert!(lease.holds(UnixTime::from_secs(10)));
         lease.withdraw();
         assert!(!lease.holds(UnixTime::EPOCH));
+    }
+
+    #[test]
+    fn what_is_remembered_of_each_token_is_small() {
+        assert!(size_of::<ClaimSet>() <= 96, "{}", size_of::<ClaimSet>());
+        assert!(size_of::<Verified>() <= 120, "{}", size_of::<Verified>());
+    }
+
+    #[test]
+    fn whatever_is_noted_reads_back() {
+        let verified = || Verified::new(ClaimSet::parse("{}").unwrap());
+        assert_eq!(verified().typ(), None);
+        for typ in ["at+jwt", "JWT", "jwt", "AT+JWT", "", "x"] {
+            assert_eq!(verified().with_typ("first").with_typ(typ).typ(), Some(typ));
+        }
+        let year = Duration::from_secs(31_536_000);
+        for leeway in [Duration::ZERO, Duration::from_millis(30_001), year] {
+            assert_eq!(verified().with_leeway(leeway).leeway(), leeway);
+            assert_eq!(
+                verified().with_leeway(year).with_leeway(leeway).leeway(),
+                leeway
+            );
+        }
+        let granted =
+            Verified::new(ClaimSet::parse(r#"{"scope":"a","permissions":["p"]}"#).unwrap());
+        assert_eq!(
+            (granted.scopes().len(), granted.permissions().len()),
+            (1, 1)
+        );
+        let granted = granted.without_grants();
+        assert!(granted.scopes().is_empty() && granted.permissions().is_empty());
     }
 
     #[test]

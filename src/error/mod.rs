@@ -7,7 +7,8 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::credential::CredentialError;
+use crate::clock::UnixTime;
+use crate::credential::{Carrier, CredentialError};
 use crate::kind::Breach;
 use crate::scope::Scope;
 
@@ -155,27 +156,80 @@ pub struct Error(Arc<Inner>);
 #[derive(Clone)]
 struct Inner {
     reason: Reason,
-    sentence: Cow<'static, str>,
+    sentence: Sentence,
     scopes: Vec<Scope>,
     retry_after: Option<Duration>,
-    carrier: Option<Box<str>>,
+    carrier: Option<Named>,
     /// Whether the log has been told already of what is behind it.
     is_told: bool,
     /// Whether it says nothing about whoever was to be asked: we are crowded, or the question was odd.
     is_ours: bool,
 }
 
+/// What is said.
+#[derive(Clone, Debug)]
+enum Sentence {
+    Words(Cow<'static, str>),
+    /// The commonest of all refusals is put into words only if somebody reads it.
+    Expired {
+        at: UnixTime,
+        now: UnixTime,
+    },
+}
+
+impl fmt::Display for Sentence {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Sentence::Words(words) => f.write_str(words),
+            Sentence::Expired { at, now } => write!(f, "token expired at {at}, it is {now}"),
+        }
+    }
+}
+
+/// Where the credential sits: the carrier itself, which is shared, or its name.
+#[derive(Clone)]
+pub(crate) enum Named {
+    Carrier(Carrier),
+    Name(Box<str>),
+}
+
+impl From<&Carrier> for Named {
+    fn from(carrier: &Carrier) -> Named {
+        Named::Carrier(carrier.clone())
+    }
+}
+
+impl From<&str> for Named {
+    fn from(name: &str) -> Named {
+        Named::Name(name.into())
+    }
+}
+
 impl Error {
     pub(crate) fn new(reason: Reason, sentence: impl Into<Cow<'static, str>>) -> Error {
+        Error::with(reason, Sentence::Words(sentence.into()))
+    }
+
+    /// Refuses what was good until `at`.
+    pub(crate) fn expired(at: UnixTime, now: UnixTime) -> Error {
+        Error::with(Reason::Expired, Sentence::Expired { at, now })
+    }
+
+    fn with(reason: Reason, sentence: Sentence) -> Error {
         Error(Arc::new(Inner {
             reason,
-            sentence: sentence.into(),
+            sentence,
             scopes: Vec::new(),
             retry_after: None,
             carrier: None,
             is_told: false,
             is_ours: false,
         }))
+    }
+
+    /// As [`new`](Self::new), with a sentence that is written here: into one allocation.
+    pub(crate) fn saying(reason: Reason, words: fmt::Arguments<'_>) -> Error {
+        Error::new(reason, crate::text::sentence(words))
     }
 
     /// Says that a token is needed and none was sent: 401 with a bare challenge. For callers of
@@ -187,8 +241,8 @@ impl Error {
 
     /// As [`missing_credential`](Self::missing_credential), and names where it should sit.
     pub(crate) fn missing_in(carrier: &str) -> Error {
-        let sentence = format!("request carries no credential in {carrier}");
-        Error::new(Reason::NoCredential, sentence).about(carrier)
+        let words = format_args!("request carries no credential in {carrier}");
+        Error::saying(Reason::NoCredential, words).about(carrier)
     }
 
     /// Refuses a credential: 401 `invalid_token`. For verifiers of your own.
@@ -243,7 +297,7 @@ impl Error {
     }
 
     /// Notes where the credential sits, or should sit, unless that is known already.
-    pub(crate) fn about(mut self, carrier: &str) -> Error {
+    pub(crate) fn about(mut self, carrier: impl Into<Named>) -> Error {
         let inner = Arc::make_mut(&mut self.0);
         inner.carrier.get_or_insert_with(|| carrier.into());
         self
@@ -284,10 +338,11 @@ impl Error {
     /// The sentence may quote claims, and whoever wrote those may have put a secret there.
     #[cfg_attr(not(any(feature = "introspection", feature = "jwt")), allow(dead_code))]
     pub(crate) fn withholding<'a>(mut self, secrets: impl IntoIterator<Item = &'a str>) -> Error {
-        let Cow::Owned(sentence) = self.0.sentence.clone() else {
+        let Sentence::Words(Cow::Owned(sentence)) = self.0.sentence.clone() else {
             return self; // Words of our own.
         };
-        Arc::make_mut(&mut self.0).sentence = crate::text::withhold(sentence, secrets).into();
+        let sentence = crate::text::withhold(sentence, secrets);
+        Arc::make_mut(&mut self.0).sentence = Sentence::Words(sentence.into());
         self
     }
 
@@ -318,7 +373,10 @@ impl Error {
     /// The [name](crate::Carrier::name) of the carrier the refused credential sits in, or a missing
     /// one should sit in. `None` if it is about no credential in particular.
     pub fn carrier(&self) -> Option<&str> {
-        self.0.carrier.as_deref()
+        self.0.carrier.as_ref().map(|carrier| match carrier {
+            Named::Carrier(carrier) => carrier.name(),
+            Named::Name(name) => name,
+        })
     }
 
     /// When to try again, if something we depend on is down.
@@ -351,7 +409,7 @@ impl From<Breach> for Error {
 
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0.sentence)
+        self.0.sentence.fmt(f)
     }
 }
 
@@ -359,7 +417,10 @@ impl fmt::Debug for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Error")
             .field("reason", &self.0.reason)
-            .field("sentence", &self.0.sentence)
+            .field(
+                "sentence",
+                &format_args!("{:?}", self.0.sentence.to_string()),
+            )
             .finish_non_exhaustive()
     }
 }

@@ -9,7 +9,7 @@ use crate::algorithm::Algorithm;
 use crate::claims::ClaimSet;
 use crate::clock::UnixTime;
 use crate::error::Error;
-use crate::jws::{Compact, Signed, Source, decode_text};
+use crate::jws::{Compact, Header, Room, Signed, Source};
 use crate::kind::media_type;
 use crate::lease::Lease;
 use crate::rules::{ClaimRules, MayLack};
@@ -71,12 +71,13 @@ impl SignedAnswers {
         // The answer is younger than the question, and so may its key be.
         let moment = &Moment::of(moment.clock());
         let compact = Compact::split(answer.trim_ascii()).map_err(why)?;
-        let header = decode_text("header", compact.header).map_err(why)?;
-        let signed = Signed::read(compact, &header, Algorithm::ASYMMETRIC).map_err(why)?;
+        let (mut header, mut signature) = (Room::new(), Room::new());
+        let header = Header::of(&compact, &mut header, Algorithm::ASYMMETRIC).map_err(why)?;
+        let signed = Signed::new(compact, header, &mut signature).map_err(why)?;
         judge_typ(signed.header.typ.as_deref())?;
         let proof = self.keys.prove(&signed, Algorithm::ASYMMETRIC, moment);
         let lease = proof.await.map_err(why)?;
-        let claims = ClaimSet::parse(signed.payload().map_err(why)?);
+        let claims = ClaimSet::parse(compact.payload().map_err(why)?);
         let claims = claims.map_err(|error| error.to_string())?;
         // RFC 9701 §5: `iss` is the issuer, `aud` names us, `iat` says when.
         let now = moment.clock().now();

@@ -8,7 +8,9 @@ use std::collections::HashSet;
 pub(super) struct Absent {
     /// The number of the round that brought the set.
     round: u64,
-    names: HashSet<Option<Box<str>>>,
+    names: HashSet<Box<str>>,
+    /// Whether it has no key for a token that names none.
+    nameless: bool,
 }
 
 /// How many absent names are remembered; none has more than 256 bytes, or its token is refused
@@ -17,7 +19,11 @@ const MOST_ABSENT: usize = 1024;
 
 impl Absent {
     pub(super) fn is_known(&self, round: u64, kid: Option<&str>) -> bool {
-        self.round == round && self.names.contains(&kid.map(Into::into))
+        self.round == round
+            && match kid {
+                Some(kid) => self.names.contains(kid),
+                None => self.nameless,
+            }
     }
 
     pub(super) fn note(&mut self, round: u64, kid: Option<&str>) {
@@ -27,9 +33,14 @@ impl Absent {
         if self.round != round {
             self.round = round;
             self.names.clear();
+            self.nameless = false;
         }
-        if self.names.len() < MOST_ABSENT {
-            self.names.insert(kid.map(Into::into));
+        match kid {
+            None => self.nameless = true,
+            Some(kid) if self.names.len() < MOST_ABSENT => {
+                self.names.insert(kid.into());
+            }
+            Some(_) => {}
         }
     }
 }

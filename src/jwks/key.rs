@@ -1,5 +1,7 @@
 //! One public key of an issuer, checked and prepared for verification.
 
+use std::fmt;
+
 use aws_lc_rs::hmac;
 use aws_lc_rs::signature::{self, ParsedPublicKey, RsaParameters, RsaPublicKeyComponents};
 use base64::Engine as _;
@@ -186,21 +188,20 @@ impl Key {
         (pinned == algorithm).then_some(prepared)
     }
 
-    /// Why [`prepared`](Self::prepared) says no, as the end of a sentence.
-    pub(crate) fn used_with(&self, allowed: &[Algorithm]) -> String {
-        match (self.is_pinned(), self.pin(allowed)) {
-            (false, Some(pin)) => {
-                format!("{pin} (the key names none, so the first allowed counts)")
-            }
-            _ => {
-                let names: Vec<&str> = self
-                    .algorithms
-                    .iter()
-                    .map(|(name, _)| name.name())
-                    .collect();
-                names.join(" or ")
-            }
+    /// Why [`prepared`](Self::prepared) says no, as a part of a sentence.
+    pub(crate) fn say_used_with(
+        &self,
+        allowed: &[Algorithm],
+        f: &mut fmt::Formatter<'_>,
+    ) -> fmt::Result {
+        if let (false, Some(pin)) = (self.is_pinned(), self.pin(allowed)) {
+            return write!(f, "{pin} (the key names none, so the first allowed counts)");
         }
+        for (place, (name, _)) in self.algorithms.iter().enumerate() {
+            let or = if place == 0 { "" } else { " or " };
+            write!(f, "{or}{name}")?;
+        }
+        Ok(())
     }
 
     fn is_pinned(&self) -> bool {

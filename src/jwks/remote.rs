@@ -9,7 +9,7 @@ use super::discovery::{Metadata, Source};
 use super::file::KeyFile;
 use super::pace::Pace;
 use super::set::KeySet;
-use super::shared::{Shared, Snapshot};
+use super::shared::{Newest, Shared, Snapshot};
 use crate::clock::UnixTime;
 use crate::error::{ConfigError, Error};
 use crate::fetch::{DEADLINE, Fetch, Fetcher, MAX_BYTES, secure_url};
@@ -75,9 +75,14 @@ impl RemoteJwks {
         RemoteJwksBuilder::new(Metadata::of(issuer).map(Source::Discover))
     }
 
-    /// The newest keys, if they may still be trusted. Never waits.
-    pub(crate) fn snapshot(&self, moment: &Moment<'_>) -> Option<Arc<Snapshot>> {
-        self.0.snapshot(moment)
+    /// The newest keys. Never waits.
+    pub(crate) fn newest(&self, moment: &Moment<'_>) -> Newest {
+        self.0.newest(moment)
+    }
+
+    /// The refusal of a name that the newest set is known to lack, until the issuer may be asked again.
+    pub(crate) fn known_absent(&self, kid: Option<&str>, moment: &Moment<'_>) -> Option<Error> {
+        self.0.known_absent(kid, moment)
     }
 
     /// Waits until the engine has tried to bring a set that `has` the key `kid`.

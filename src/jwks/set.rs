@@ -2,6 +2,7 @@
 //! somebody else's matter.
 
 use std::collections::HashMap;
+use std::fmt;
 use std::sync::Arc;
 
 use serde_json::Value;
@@ -11,7 +12,7 @@ use crate::algorithm::Algorithm;
 use crate::clock::UnixTime;
 use crate::json;
 use crate::lease::Lease;
-use crate::text::quote;
+use crate::text::{quote, quoted};
 
 /// How many keys a set may have. The largest issuers publish about twenty.
 const MOST_KEYS: usize = 128;
@@ -26,15 +27,45 @@ pub(crate) struct KeySet {
     nameless: bool,
 }
 
-/// Why a set has no key for a token.
-#[derive(Debug, PartialEq)]
-pub(crate) enum Miss {
+/// Why a set has no key for a token. Its sentence is written only if somebody wants it.
+pub(crate) enum Miss<'a> {
     /// No key has the token's `kid`, or the token has none and no key fits. A newer set may help.
-    Unknown(String),
+    Unknown(Asked<'a>),
     /// Several keys fit, and none is the right one more than another.
-    Ambiguous(String),
+    Ambiguous(Asked<'a>),
     /// The key is for another algorithm. A newer set would not help.
-    Unfit(String),
+    Unfit(Asked<'a>, Option<&'a Key>, &'a [Algorithm]),
+}
+
+/// What was asked for: a name, if that counts, and an algorithm.
+pub(crate) type Asked<'a> = (Option<&'a str>, Algorithm);
+
+impl fmt::Display for Miss<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Miss::Unknown((Some(kid), _)) => write!(f, "no key is named {}", quoted(kid)),
+            Miss::Unknown((None, algorithm)) => write!(
+                f,
+                "token names no key and the key set has none for {algorithm}"
+            ),
+            Miss::Ambiguous((Some(kid), algorithm)) => write!(
+                f,
+                "several keys named {} fit {algorithm}, wanted one",
+                quoted(kid)
+            ),
+            Miss::Ambiguous((None, algorithm)) => write!(
+                f,
+                "token names no key and several keys fit {algorithm}, wanted a kid"
+            ),
+            Miss::Unfit((kid, algorithm), key, allowed) => {
+                write!(f, "token is signed with {algorithm}, wanted ")?;
+                if let Some(key) = key {
+                    key.say_used_with(allowed, f)?;
+                }
+                write!(f, " for the key {}", quoted(kid.unwrap_or_default()))
+            }
+        }
+    }
 }
 
 impl KeySet {
@@ -145,49 +176,38 @@ impl KeySet {
     /// # Errors
     ///
     /// [`Miss`]. The `kid` is hostile text: it is compared and quoted, nothing else.
-    pub(crate) fn select(
-        &self,
-        kid: Option<&str>,
+    pub(crate) fn select<'a>(
+        &'a self,
+        kid: Option<&'a str>,
         algorithm: Algorithm,
-        allowed: &[Algorithm],
-    ) -> Result<(&Key, &Prepared), Miss> {
+        allowed: &'a [Algorithm],
+    ) -> Result<(&'a Key, &'a Prepared), Miss<'a>> {
+        let fits = |key: &'a Arc<Key>| {
+            let prepared = key.prepared(algorithm, allowed)?;
+            Some((&**key, prepared))
+        };
         let Some(kid) = kid.filter(|_| !self.nameless) else {
-            let mut fitting = self.keys.iter().filter_map(|key| {
-                key.prepared(algorithm, allowed)
-                    .map(|prepared| (&**key, prepared))
-            });
+            let (mut fitting, asked) = (self.keys.iter().filter_map(fits), (None, algorithm));
             return match (fitting.next(), fitting.next()) {
                 (Some(one), None) => Ok(one),
-                (None, _) => Err(Miss::Unknown(format!(
-                    "token names no key and the key set has none for {algorithm}"
-                ))),
-                (Some(_), Some(_)) => Err(Miss::Ambiguous(format!(
-                    "token names no key and several keys fit {algorithm}, wanted a kid"
-                ))),
+                (None, _) => Err(Miss::Unknown(asked)),
+                (Some(_), Some(_)) => Err(Miss::Ambiguous(asked)),
             };
         };
+        let asked = (Some(kid), algorithm);
         let Some(places) = self.by_kid.get(kid) else {
-            return Err(Miss::Unknown(format!("no key is named {}", quote(kid))));
+            return Err(Miss::Unknown(asked));
         };
-        let named = places.iter().filter_map(|place| self.keys.get(*place));
-        let mut fitting = named.filter_map(|key| {
-            key.prepared(algorithm, allowed)
-                .map(|prepared| (&**key, prepared))
-        });
+        let named = || places.iter().filter_map(|place| self.keys.get(*place));
+        let mut fitting = named().filter_map(fits);
         match (fitting.next(), fitting.next()) {
             (Some(one), None) => Ok(one),
-            (Some(_), Some(_)) => Err(Miss::Ambiguous(format!(
-                "several keys named {} fit {algorithm}, wanted one",
-                quote(kid)
-            ))),
-            (None, _) => {
-                let key = places.first().and_then(|place| self.keys.get(*place));
-                let used = key.map(|key| key.used_with(allowed)).unwrap_or_default();
-                Err(Miss::Unfit(format!(
-                    "token is signed with {algorithm}, wanted {used} for the key {}",
-                    quote(kid)
-                )))
-            }
+            (Some(_), Some(_)) => Err(Miss::Ambiguous(asked)),
+            (None, _) => Err(Miss::Unfit(
+                asked,
+                named().next().map(|key| &**key),
+                allowed,
+            )),
         }
     }
 }

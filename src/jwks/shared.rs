@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use arc_swap::ArcSwapOption;
+use arc_swap::{ArcSwapOption, Guard};
 use tokio::sync::watch;
 
 use super::absent::Absent;
@@ -58,6 +58,17 @@ pub(crate) struct Snapshot {
     pub(super) round: u64,
 }
 
+/// The newest keys, as long as somebody looks at them. Not to be held while something is waited for.
+pub(crate) struct Newest(Guard<Option<Arc<Snapshot>>>);
+
+impl Newest {
+    /// The keys, if they may still be trusted.
+    pub(crate) fn trusted(&self, now: UnixTime) -> Option<&Snapshot> {
+        let snapshot = self.0.as_deref()?;
+        (now < snapshot.trusted_until).then_some(snapshot)
+    }
+}
+
 /// The engine's log of its last round.
 #[derive(Clone)]
 pub(super) struct Round {
@@ -104,6 +115,19 @@ const LEAST_RETRY_AFTER: Duration = Duration::from_secs(1);
 const MOST_AHEAD: Duration = Duration::from_secs(300);
 
 impl Round {
+    /// When the next round may begin: a clock that was set back must not put it off for longer than
+    /// was meant.
+    fn next_from(&self, now: UnixTime) -> UnixTime {
+        self.next.min(now + self.pause)
+    }
+
+    /// Whether the last round's set is the newest that may be had now. Not if it was found out at a
+    /// time that is still to come.
+    fn is_newest_there_is(&self, now: UnixTime) -> bool {
+        let too_soon = !self.running && (self.began..self.next_from(now)).contains(&now);
+        too_soon && self.fault.is_none()
+    }
+
     /// That no newer set is to be had now, and when it is worth asking again.
     fn unavailable(&self, now: UnixTime) -> Error {
         let sentence = match &self.fault {
@@ -155,11 +179,24 @@ impl Shared {
         snapshot.as_ref().map(|snapshot| snapshot.set.len())
     }
 
-    /// The newest keys, if they may still be trusted. Never waits.
-    pub(super) fn snapshot(&self, moment: &Moment<'_>) -> Option<Arc<Snapshot>> {
+    /// The newest keys. Never waits.
+    pub(super) fn newest(&self, moment: &Moment<'_>) -> Newest {
         self.start_engine(moment);
-        let snapshot = self.state.snapshot.load_full()?;
-        (moment.now() < snapshot.trusted_until).then_some(snapshot)
+        Newest(self.state.snapshot.load())
+    }
+
+    /// The refusal of a name that the newest set is known to lack, for as long as the issuer may not be
+    /// asked again.
+    pub(super) fn known_absent(&self, kid: Option<&str>, moment: &Moment<'_>) -> Option<Error> {
+        let (finished, is_newest) = {
+            let round = self.state.round.borrow();
+            (round.finished, round.is_newest_there_is(moment.now()))
+        };
+        let is_absent = is_newest && self.state.absent().is_known(finished, kid);
+        is_absent.then(|| {
+            let why = "the newest key set has no such key";
+            Error::new(Reason::UnknownKey, why)
+        })
     }
 
     /// Waits for a set that has `kid`, or for one that was asked for after this call and so says for
@@ -184,16 +221,9 @@ impl Shared {
         }
         let mut rounds = self.state.round.subscribe();
         let mut before = rounds.borrow_and_update().clone();
-        // A clock that was set back must not put the next round off for longer than was meant.
-        before.next = before.next.min(moment.now() + before.pause);
-        // Nor must what was found out at a time that is still to come be the newest there is.
-        let too_soon = !before.running && (before.began..before.next).contains(&moment.now());
-        let is_newest = before.fault.is_none();
-        if too_soon && is_newest && self.state.absent().is_known(before.finished, kid) {
-            return Err(Error::new(
-                Reason::UnknownKey,
-                "the newest key set has no such key",
-            ));
+        before.next = before.next_from(moment.now());
+        if let Some(error) = self.known_absent(kid, moment) {
+            return Err(error);
         }
         // A round that began no earlier than this request has brought what there is. (One that
         // began later than now was before the clock was set back.)

@@ -1,15 +1,14 @@
 //! The compact form of a JWS (RFC 7515 §3.1): three strict base64url parts.
 
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-
+use super::base64url;
 use crate::error::{Error, Reason};
 
 /// The parts of a token, not yet decoded.
+#[derive(Clone, Copy)]
 pub(crate) struct Compact<'a> {
     pub(crate) header: &'a str,
-    pub(crate) payload: &'a str,
-    pub(crate) signature: &'a str,
+    payload: &'a str,
+    pub(super) signature: &'a str,
     /// What the signature covers: header, dot, payload.
     pub(crate) signed: &'a str,
 }
@@ -46,20 +45,82 @@ impl<'a> Compact<'a> {
     }
 }
 
-/// Decodes base64url without padding, blanks or stray bits (RFC 7515 §2): one octet string has one
-/// spelling.
-pub(crate) fn decode(part: &'static str, text: &str) -> Result<Vec<u8>, Error> {
-    URL_SAFE_NO_PAD
-        .decode(text)
-        .map_err(|_| malformed(format!("{part} is no unpadded, canonical base64url")))
+impl Compact<'_> {
+    /// The text that was signed: not to be believed before the signature is proven.
+    pub(crate) fn payload(&self) -> Result<String, Error> {
+        decode_text(Part::Payload, self.payload)
+    }
 }
 
-/// Decodes a part that holds JSON. RFC 7519 §7.2: it must be UTF-8, before anything reads it.
-pub(crate) fn decode_text(part: &'static str, text: &str) -> Result<String, Error> {
-    String::from_utf8(decode(part, text)?).map_err(|_| malformed(format!("{part} is no UTF-8")))
+/// A part of a compact JWS: its name, and what is said of it if it is no good.
+#[derive(Clone, Copy)]
+pub(super) enum Part {
+    Header,
+    Payload,
+    Signature,
 }
 
-fn malformed(sentence: impl Into<std::borrow::Cow<'static, str>>) -> Error {
+impl Part {
+    fn is_not_base64url(self) -> Error {
+        malformed(match self {
+            Part::Header => "header is no unpadded, canonical base64url",
+            Part::Payload => "payload is no unpadded, canonical base64url",
+            Part::Signature => "signature is no unpadded, canonical base64url",
+        })
+    }
+
+    /// RFC 7519 §7.2: it must be UTF-8, before anything reads it.
+    fn is_not_text(self) -> Error {
+        malformed(match self {
+            Part::Header => "header is no UTF-8",
+            Part::Payload => "payload is no UTF-8",
+            Part::Signature => "signature is no UTF-8",
+        })
+    }
+}
+
+/// Decodes a part that holds a text, into an allocation of just its length.
+fn decode_text(part: Part, text: &str) -> Result<String, Error> {
+    let len = base64url::decoded_len(text.len()).ok_or_else(|| part.is_not_base64url())?;
+    let mut octets = vec![0; len];
+    base64url::decode(text.as_bytes(), &mut octets).ok_or_else(|| part.is_not_base64url())?;
+    String::from_utf8(octets).map_err(|_| part.is_not_text())
+}
+
+/// Room for a part that is read and not kept: on the stack, unless it is larger than usual. It has
+/// just room for a signature of RSA with 4096 bits.
+pub(crate) struct Room {
+    few: [u8; 512],
+    many: Vec<u8>,
+}
+
+impl Room {
+    pub(crate) const fn new() -> Room {
+        Room {
+            few: [0; 512],
+            many: Vec::new(),
+        }
+    }
+
+    pub(super) fn decode(&mut self, part: Part, text: &str) -> Result<&[u8], Error> {
+        let len = base64url::decoded_len(text.len()).ok_or_else(|| part.is_not_base64url())?;
+        let octets = match self.few.get_mut(..len) {
+            Some(few) => few,
+            None => {
+                self.many = vec![0; len];
+                &mut self.many[..]
+            }
+        };
+        base64url::decode(text.as_bytes(), octets).ok_or_else(|| part.is_not_base64url())?;
+        Ok(octets)
+    }
+
+    pub(super) fn decode_text(&mut self, part: Part, text: &str) -> Result<&str, Error> {
+        str::from_utf8(self.decode(part, text)?).map_err(|_| part.is_not_text())
+    }
+}
+
+fn malformed(sentence: &'static str) -> Error {
     Error::new(Reason::MalformedToken, sentence)
 }
 
@@ -88,13 +149,38 @@ mod tests {
 
     #[test]
     fn base64url_has_one_spelling() {
-        assert_eq!(decode("x", "AA").unwrap(), [0]);
+        let decode = |text: &str| {
+            Room::new()
+                .decode(Part::Signature, text)
+                .map(<[u8]>::to_vec)
+        };
+        assert_eq!(decode("AA").unwrap(), [0]);
         for bad in ["AA==", "AB", "A", "A A", "A+", "A/", "A\n"] {
-            assert!(decode("x", bad).is_err(), "{bad:?}");
+            assert!(decode(bad).is_err(), "{bad:?}");
         }
         assert_eq!(
-            decode_text("payload", "_w").unwrap_err().to_string(),
+            decode("A").unwrap_err().to_string(),
+            "signature is no unpadded, canonical base64url"
+        );
+        assert_eq!(
+            decode_text(Part::Payload, "_w").unwrap_err().to_string(),
             "payload is no UTF-8"
         );
+    }
+
+    #[test]
+    fn what_is_larger_than_usual_has_room_too() {
+        for len in [511, 512, 513, 10_000] {
+            let text = "_".repeat(len * 8 / 6) + if len % 3 == 0 { "" } else { "8" };
+            let text = &text[..len / 3 * 4 + [0, 2, 3][len % 3]];
+            let text = match len % 3 {
+                1 => format!("{}w", &text[..text.len() - 1]),
+                2 => format!("{}8", &text[..text.len() - 1]),
+                _ => text.to_owned(),
+            };
+            let mut room = Room::new();
+            let octets = room.decode(Part::Signature, &text).unwrap();
+            assert_eq!(octets, vec![0xff; len]);
+        }
     }
 }

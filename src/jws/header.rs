@@ -2,10 +2,11 @@
 
 use std::borrow::Cow;
 
+use super::compact::{Compact, Part, Room};
 use crate::algorithm::Algorithm;
 use crate::error::{Error, Reason};
 use crate::json::{self, Json};
-use crate::text::quote;
+use crate::text::{QuotedList, quoted};
 
 /// How long a key's name may be. It is hostile text (RFC 8725 §3.10), and names that a key set
 /// lacks are remembered.
@@ -20,9 +21,19 @@ pub(crate) struct Header<'a> {
 }
 
 impl<'a> Header<'a> {
+    /// Reads the header of a compact JWS, in a `room` that it borrows from. `allowed` is as with
+    /// [`read`](Self::read).
+    pub(crate) fn of(
+        compact: &Compact<'_>,
+        room: &'a mut Room,
+        allowed: &[Algorithm],
+    ) -> Result<Header<'a>, Error> {
+        Header::read(room.decode_text(Part::Header, compact.header)?, allowed)
+    }
+
     /// Reads the header's JSON text. `allowed` is what the verifier's owner named; nothing else
     /// is tried (RFC 8725 §3.1).
-    pub(crate) fn read(text: &'a str, allowed: &[Algorithm]) -> Result<Header<'a>, Error> {
+    pub(super) fn read(text: &'a str, allowed: &[Algorithm]) -> Result<Header<'a>, Error> {
         let (mut alg, mut typ, mut kid) = (None, None, None);
         let mut critical = None;
         json::members(text, |name, value| match &*name {
@@ -40,7 +51,10 @@ impl<'a> Header<'a> {
         if let Some(name) = critical {
             return Err(Error::new(
                 Reason::Critical,
-                format!("header has {name}, wanted no extension: none is understood"),
+                match name {
+                    "crit" => "header has crit, wanted no extension: none is understood",
+                    _ => "header has b64, wanted no extension: none is understood",
+                },
             ));
         }
         let Some(Json::String(alg)) = alg else {
@@ -49,27 +63,18 @@ impl<'a> Header<'a> {
                 "header has no alg, wanted the name of an algorithm",
             ));
         };
-        let algorithm = alg.parse::<Algorithm>().ok();
-        let Some(algorithm) = algorithm.filter(|algorithm| allowed.contains(algorithm)) else {
-            let names = allowed.iter().map(|algorithm| algorithm.name());
-            return Err(Error::new(
-                Reason::Algorithm,
-                format!(
-                    "alg is {}, wanted one of {}",
-                    quote(&alg),
-                    crate::text::quote_list(names)
-                ),
-            ));
+        let Some(algorithm) = allowed.iter().find(|allowed| allowed.name() == alg) else {
+            let names = QuotedList(allowed.iter().map(|algorithm| algorithm.name()));
+            let words = format_args!("alg is {}, wanted one of {names}", quoted(&alg));
+            return Err(Error::saying(Reason::Algorithm, words));
         };
         let kid = string("kid", Reason::UnknownKey, kid)?;
         if let Some(kid) = kid.as_ref().filter(|kid| kid.len() > LONGEST_KID) {
-            return Err(Error::new(
-                Reason::UnknownKey,
-                format!("kid has {} bytes, wanted at most {LONGEST_KID}", kid.len()),
-            ));
+            let words = format_args!("kid has {} bytes, wanted at most {LONGEST_KID}", kid.len());
+            return Err(Error::saying(Reason::UnknownKey, words));
         }
         Ok(Header {
-            algorithm,
+            algorithm: *algorithm,
             typ: string("typ", Reason::Type, typ)?,
             kid,
         })
@@ -84,10 +89,10 @@ fn string<'a>(
     match value {
         None => Ok(None),
         Some(Json::String(text)) => Ok(Some(text)),
-        Some(other) => Err(Error::new(
-            reason,
-            format!("{name} is {}, wanted a string", other.name()),
-        )),
+        Some(other) => {
+            let words = format_args!("{name} is {}, wanted a string", other.name());
+            Err(Error::saying(reason, words))
+        }
     }
 }
 

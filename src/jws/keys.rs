@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::compact::{Compact, decode, decode_text};
+use super::compact::{Compact, Part, Room};
 use super::header::Header;
 use crate::algorithm::Algorithm;
 use crate::error::{Error, Reason};
@@ -49,27 +49,21 @@ impl fmt::Debug for Keys {
 pub(crate) struct Signed<'a> {
     compact: Compact<'a>,
     pub(crate) header: Header<'a>,
-    signature: Vec<u8>,
+    signature: &'a [u8],
 }
 
 impl<'a> Signed<'a> {
-    /// Reads everything that needs no key. `header` is the text of the compact form's header, and
-    /// `allowed` what its algorithm may be.
-    pub(crate) fn read(
+    /// Takes apart what needs no key. `room` is for the signature.
+    pub(crate) fn new(
         compact: Compact<'a>,
-        header: &'a str,
-        allowed: &[Algorithm],
+        header: Header<'a>,
+        room: &'a mut Room,
     ) -> Result<Signed<'a>, Error> {
         Ok(Signed {
-            header: Header::read(header, allowed)?,
-            signature: decode("signature", compact.signature)?,
+            signature: room.decode(Part::Signature, compact.signature)?,
+            header,
             compact,
         })
-    }
-
-    /// The text that was signed. To be read once the signature is proven, and not sooner.
-    pub(crate) fn payload(&self) -> Result<String, Error> {
-        decode_text("payload", self.compact.payload)
     }
 
     fn kid(&self) -> Option<&str> {
@@ -77,14 +71,18 @@ impl<'a> Signed<'a> {
     }
 
     fn proven_with(&self, key: &Prepared) -> Result<(), Error> {
-        match key.verifies(self.compact.signed.as_bytes(), &self.signature) {
+        match key.verifies(self.compact.signed.as_bytes(), self.signature) {
             true => Ok(()),
             false => Err(Error::new(Reason::Signature, "signature does not match")),
         }
     }
 
     /// Proves the signature with the key of `set` that it names.
-    fn proven_by(&self, set: &KeySet, allowed: &[Algorithm]) -> Result<Result<Lease, Error>, Miss> {
+    fn proven_by<'k>(
+        &'k self,
+        set: &'k KeySet,
+        allowed: &'k [Algorithm],
+    ) -> Result<Result<Lease, Error>, Miss<'k>> {
         let (key, prepared) = set.select(self.kid(), self.header.algorithm, allowed)?;
         let proven = self.proven_with(prepared);
         Ok(proven.map(|()| key.lease().clone()))
@@ -99,21 +97,27 @@ impl Source {
         allowed: &[Algorithm],
         moment: &Moment<'_>,
     ) -> Result<Option<Lease>, Unproven> {
-        let outcome = match self {
+        match self {
             Source::Secret(_, secret, _) => {
                 signed.proven_with(secret)?;
-                return Ok(None);
+                Ok(None)
             }
-            Source::Fixed(keys) => signed.proven_by(&keys.set, allowed),
+            Source::Fixed(keys) => {
+                let outcome = signed.proven_by(&keys.set, allowed);
+                Ok(Some(outcome.map_err(Error::from)??))
+            }
             Source::Remote(keys) => {
-                let snapshot = keys.snapshot(moment).ok_or(Unproven::Wait)?;
+                let newest = keys.newest(moment);
+                let snapshot = newest.trusted(moment.now()).ok_or(Unproven::Wait)?;
                 match signed.proven_by(&snapshot.set, allowed) {
-                    Err(Miss::Unknown(_)) => return Err(Unproven::Wait),
-                    outcome => outcome,
+                    Err(Miss::Unknown(_)) => Err(match keys.known_absent(signed.kid(), moment) {
+                        Some(error) => Unproven::Refused(error),
+                        None => Unproven::Wait,
+                    }),
+                    outcome => Ok(Some(outcome.map_err(Error::from)??)),
                 }
             }
-        };
-        Ok(Some(outcome.map_err(Error::from)??))
+        }
     }
 
     /// As [`prove_now`](Self::prove_now), and waits for a newer set if that might have the key.
@@ -140,7 +144,7 @@ impl Source {
     /// Brings the keys beforehand.
     pub(crate) async fn ready(&self, moment: &Moment<'_>) -> Result<(), Error> {
         match self {
-            Source::Remote(keys) if keys.snapshot(moment).is_none() => {
+            Source::Remote(keys) if keys.newest(moment).trusted(moment.now()).is_none() => {
                 keys.renewed(None, &|_| true, moment).await
             }
             _ => Ok(()),
@@ -167,7 +171,8 @@ async fn renewed(
     };
     keys.renewed(signed.kid(), &has, moment).await?;
     let moment = Moment::of(moment.clock());
-    let Some(snapshot) = keys.snapshot(&moment) else {
+    let newest = keys.newest(&moment);
+    let Some(snapshot) = newest.trusted(moment.now()) else {
         let error = Error::new(Reason::KeysUnavailable, "the issuer's keys are too old");
         return Err(error.with_retry_after(Duration::from_secs(5)));
     };
@@ -175,7 +180,7 @@ async fn renewed(
         .proven_by(&snapshot.set, allowed)
         .unwrap_or_else(|miss| {
             if matches!(miss, Miss::Unknown(_)) {
-                keys.note_absent(&snapshot, signed.kid());
+                keys.note_absent(snapshot, signed.kid());
             }
             Err(miss.into())
         })
@@ -194,11 +199,12 @@ impl From<Error> for Unproven {
     }
 }
 
-impl From<Miss> for Error {
-    fn from(miss: Miss) -> Error {
-        match miss {
-            Miss::Unknown(why) | Miss::Ambiguous(why) => Error::new(Reason::UnknownKey, why),
-            Miss::Unfit(why) => Error::new(Reason::Algorithm, why),
-        }
+impl From<Miss<'_>> for Error {
+    fn from(miss: Miss<'_>) -> Error {
+        let reason = match &miss {
+            Miss::Unknown(..) | Miss::Ambiguous(..) => Reason::UnknownKey,
+            Miss::Unfit(..) => Reason::Algorithm,
+        };
+        Error::saying(reason, format_args!("{miss}"))
     }
 }

@@ -11,7 +11,7 @@ use super::verifier::JwtVerifier;
 use crate::algorithm::Algorithm;
 use crate::error::ConfigError;
 use crate::jwks::{Prepared, RemoteJwks};
-use crate::jws::{Keys, Source};
+use crate::jws::{Headers, Keys, Source};
 use crate::rules::{ClaimRules, MayLack};
 use crate::verify::{ErasedVerifier, VerdictLifetime, Verifier};
 
@@ -266,6 +266,7 @@ impl JwtVerifierBuilder {
             typ: self.typ,
             algorithms,
             keys,
+            headers: Headers::default(),
             lifetime,
             confirmed_by,
         })

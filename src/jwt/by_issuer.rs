@@ -1,14 +1,16 @@
 //! Several issuers in one place: each token goes to the verifier of the issuer it names.
 
+use std::collections::HashMap;
 use std::fmt;
 
-use super::verifier::JwtVerifier;
+use super::verifier::{JwtVerifier, alleged};
+use crate::claims::Alleged;
 use crate::credential::Credential;
 use crate::error::{ConfigError, Error, Reason};
-use crate::json::{self, Json};
-use crate::jws::{Compact, decode_text};
+use crate::jws::Compact;
 use crate::rules::other_issuer;
 use crate::status::Status;
+use crate::text::quoted;
 use crate::verified::Verified;
 use crate::verify::{Moment, Provenance, VerdictLifetime, Verifier};
 
@@ -36,6 +38,8 @@ use crate::verify::{Moment, Provenance, VerdictLifetime, Verifier};
 pub struct ByIssuer {
     verifiers: Vec<JwtVerifier>,
     issuers: Vec<Box<str>>,
+    /// The places of their verifiers.
+    by_issuer: HashMap<Box<str>, usize>,
 }
 
 impl ByIssuer {
@@ -46,14 +50,16 @@ impl ByIssuer {
     /// [`ConfigError`] if there is none, or two are for the same issuer.
     pub fn new(verifiers: impl IntoIterator<Item = JwtVerifier>) -> Result<ByIssuer, ConfigError> {
         let verifiers: Vec<JwtVerifier> = verifiers.into_iter().collect();
-        let issuers = verifiers.iter().flat_map(JwtVerifier::issuers);
-        let issuers: Vec<Box<str>> = issuers.cloned().collect();
-        for (place, issuer) in issuers.iter().enumerate() {
-            if issuers[..place].contains(issuer) {
-                return Err(ConfigError::new(format!(
-                    "two verifiers are for the issuer {}, wanted one",
-                    crate::text::quote(issuer)
-                )));
+        let (mut issuers, mut by_issuer) = (Vec::new(), HashMap::new());
+        for (place, verifier) in verifiers.iter().enumerate() {
+            for issuer in verifier.issuers() {
+                if by_issuer.insert(issuer.clone(), place).is_some() {
+                    return Err(ConfigError::new(format!(
+                        "two verifiers are for the issuer {}, wanted one",
+                        quoted(issuer)
+                    )));
+                }
+                issuers.push(issuer.clone());
             }
         }
         if verifiers.is_empty() {
@@ -61,35 +67,29 @@ impl ByIssuer {
                 "there is no verifier, wanted one for each issuer",
             ));
         }
-        Ok(ByIssuer { verifiers, issuers })
+        Ok(ByIssuer {
+            verifiers,
+            issuers,
+            by_issuer,
+        })
     }
 
-    /// The verifier of the issuer that the token names.
-    fn choose(&self, token: &str) -> Result<&JwtVerifier, Error> {
+    /// The verifier of the issuer that the token names, and the claims that name it: they are read
+    /// once, for the choice and for the verifier.
+    fn choose<'a>(&self, token: &'a str) -> Result<(&JwtVerifier, Compact<'a>, Alleged), Error> {
         let compact = Compact::split(token)?;
-        let payload = decode_text("payload", compact.payload)?;
-        let mut named = None;
-        json::members(&payload, |name, value| {
-            if name == "iss"
-                && let Json::String(issuer) = value
-            {
-                named = Some(issuer.into_owned());
-            }
-        })
-        .map_err(|error| {
-            let why = format!("claims are no strict JSON object: {error}");
-            Error::new(Reason::MalformedClaims, why)
-        })?;
-        let Some(named) = named else {
+        let alleged = alleged(&compact)?;
+        let Some(named) = alleged.issuer() else {
             return Err(Error::new(
                 Reason::MissingClaim,
                 "iss is absent or no string, wanted it to choose the keys",
             ));
         };
-        let mut verifiers = self.verifiers.iter();
-        verifiers
-            .find(|verifier| verifier.issuers().iter().any(|issuer| **issuer == *named))
-            .ok_or_else(|| other_issuer(&named, &self.issuers))
+        let place = self.by_issuer.get(named);
+        match place.and_then(|place| self.verifiers.get(*place)) {
+            Some(verifier) => Ok((verifier, compact, alleged)),
+            None => Err(other_issuer(named, &self.issuers)),
+        }
     }
 }
 
@@ -99,8 +99,8 @@ impl Verifier for ByIssuer {
         credential: &Credential<'_>,
         moment: &Moment<'_>,
     ) -> Result<Verified, Error> {
-        let verifier = self.choose(credential.token())?;
-        verifier.verify(credential, moment).await
+        let (verifier, compact, alleged) = self.choose(credential.token())?;
+        verifier.prove(compact, Some(alleged), moment).await
     }
 
     fn verify_now(
@@ -109,7 +109,7 @@ impl Verifier for ByIssuer {
         moment: &Moment<'_>,
     ) -> Option<Result<Verified, Error>> {
         match self.choose(credential.token()) {
-            Ok(verifier) => verifier.verify_now(credential, moment),
+            Ok((verifier, compact, alleged)) => verifier.prove_now(compact, Some(alleged), moment),
             Err(error) => Some(Err(error)),
         }
     }
@@ -123,7 +123,7 @@ impl Verifier for ByIssuer {
         credential: &Credential<'_>,
         moment: &Moment<'_>,
     ) -> Result<Verified, Error> {
-        let verifier = self.choose(credential.token())?;
+        let (verifier, ..) = self.choose(credential.token())?;
         verifier.confirm(credential, moment).await
     }
 

@@ -4,7 +4,7 @@
 use crate::claims::ClaimSet;
 use crate::error::{Error, Reason};
 use crate::kind::media_type;
-use crate::text::{quote, quote_list};
+use crate::text::{QuotedList, quoted};
 
 /// The `typ` of an access token (RFC 9068 §2.1).
 const AT_JWT: &str = "at+jwt";
@@ -37,13 +37,18 @@ impl TypRules {
             }
             _ => {}
         }
-        let found = typ.map_or_else(|| "absent".to_owned(), quote);
         let names = self.legacy.iter().map(|name| &**name);
-        let wanted = quote_list([AT_JWT].into_iter().chain(names));
-        Err(Error::new(
-            Reason::Type,
-            format!("typ is {found}, wanted one of {wanted}"),
-        ))
+        let wanted = QuotedList([AT_JWT].into_iter().chain(names));
+        Err(match typ {
+            Some(found) => Error::saying(
+                Reason::Type,
+                format_args!("typ is {}, wanted one of {wanted}", quoted(found)),
+            ),
+            None => Error::saying(
+                Reason::Type,
+                format_args!("typ is absent, wanted one of {wanted}"),
+            ),
+        })
     }
 }
 

@@ -6,11 +6,11 @@ use std::time::Duration;
 use super::builder::JwtVerifierBuilder;
 use super::typ::{Typ, TypRules};
 use crate::algorithm::Algorithm;
-use crate::claims::ClaimSet;
+use crate::claims::{Alleged, ClaimError};
 use crate::clock::UnixTime;
 use crate::credential::Credential;
 use crate::error::{Error, Reason};
-use crate::jws::{Compact, Signed, Source, Unproven, decode_text};
+use crate::jws::{Compact, Header, Headers, Room, Signed, Source, Unproven};
 use crate::lease::Lease;
 use crate::rules::ClaimRules;
 use crate::status::Status;
@@ -38,6 +38,7 @@ pub struct JwtVerifier {
     pub(super) typ: TypRules,
     pub(super) algorithms: Vec<Algorithm>,
     pub(super) keys: Source,
+    pub(super) headers: Headers,
     pub(super) lifetime: VerdictLifetime,
     /// Who is asked whether a token still stands.
     pub(super) confirmed_by: Option<Box<dyn ErasedVerifier>>,
@@ -54,22 +55,43 @@ impl JwtVerifier {
         &self.rules.issuers
     }
 
-    /// Everything that needs no key.
-    fn open<'a>(&self, compact: Compact<'a>, header: &'a str) -> Result<Opened<'a>, Error> {
-        let signed = Signed::read(compact, header, &self.algorithms)?;
-        let typ = self.typ.judge(signed.header.typ.as_deref())?;
-        Ok(Opened { signed, typ })
+    /// Everything that needs no key, the cheap things first.
+    ///
+    /// An `exp` that is over refuses the token before its signature is looked at: no refusal is as
+    /// common, and none costs less. It tells nobody anything. What is refused so would be refused in
+    /// any case, and that it has expired says of a forged token what its sender has put there, and of
+    /// our clock what everybody knows. All other claims are judged once they are proven.
+    fn open<'a>(
+        &self,
+        compact: Compact<'a>,
+        header: Header<'a>,
+        room: &'a mut Room,
+        read: Option<Alleged>,
+        now: UnixTime,
+    ) -> Result<Opened<'a>, Error> {
+        let typ = self.typ.judge(header.typ.as_deref())?;
+        let signed = Signed::new(compact, header, room)?;
+        let alleged = read.map_or_else(|| alleged(&compact), Ok);
+        if let Ok(alleged) = &alleged
+            && let Some(exp) = alleged.expires_at()
+        {
+            self.rules.judge_end(exp, now)?;
+        }
+        Ok(Opened {
+            signed,
+            typ,
+            alleged,
+        })
     }
 
     /// What is left once the signature is proven.
     fn close(
         &self,
-        opened: &Opened<'_>,
+        opened: Opened<'_>,
         lease: Option<Lease>,
         now: UnixTime,
     ) -> Result<Verified, Error> {
-        let claims = ClaimSet::parse(opened.signed.payload()?)
-            .map_err(|error| Error::new(Reason::MalformedClaims, error.to_string()))?;
+        let claims = opened.alleged?.into_claims().map_err(malformed)?;
         self.rules.judge(&claims, now)?;
         opened.typ.judge(&claims)?;
         let mut verified = Verified::new(claims).with_leeway(self.rules.leeway);
@@ -80,6 +102,51 @@ impl JwtVerifier {
             Some(lease) => verified.leased(lease),
             None => verified,
         })
+    }
+
+    /// Proves a token whose claims may have been read already. `None` if a key must be waited for.
+    pub(super) fn prove_now(
+        &self,
+        compact: Compact<'_>,
+        read: Option<Alleged>,
+        moment: &Moment<'_>,
+    ) -> Option<Result<Verified, Error>> {
+        let (mut header, mut signature) = (Room::new(), Room::new());
+        let known = self.headers.known();
+        let prove = || -> Result<Verified, Unproven> {
+            let (header, is_new) = match known.find(compact.header) {
+                Some(header) => (header, false),
+                None => (Header::of(&compact, &mut header, &self.algorithms)?, true),
+            };
+            let opened = self.open(compact, header, &mut signature, read, moment.now())?;
+            let signed = &opened.signed;
+            let lease = self.keys.prove_now(signed, &self.algorithms, moment)?;
+            if is_new {
+                self.headers.remember(compact.header, &signed.header);
+            }
+            Ok(self.close(opened, lease, moment.now())?)
+        };
+        match prove() {
+            Ok(verified) => Some(Ok(verified)),
+            Err(Unproven::Refused(error)) => Some(Err(error)),
+            Err(Unproven::Wait) => None,
+        }
+    }
+
+    /// As [`prove_now`](Self::prove_now), and waits for the key.
+    pub(super) async fn prove(
+        &self,
+        compact: Compact<'_>,
+        read: Option<Alleged>,
+        moment: &Moment<'_>,
+    ) -> Result<Verified, Error> {
+        let (mut header, mut signature) = (Room::new(), Room::new());
+        let header = Header::of(&compact, &mut header, &self.algorithms)?;
+        let opened = self.open(compact, header, &mut signature, read, moment.now())?;
+        let proof = self.keys.prove(&opened.signed, &self.algorithms, moment);
+        let lease = proof.await?;
+        // The keys may have taken seconds.
+        self.close(opened, lease, moment.clock().now())
     }
 
     /// Whether an answer is about this very token, as far as it says whose it is.
@@ -115,6 +182,17 @@ fn about_another(claim: &str, found: &str, wanted: Option<&str>) -> String {
 struct Opened<'a> {
     signed: Signed<'a>,
     typ: Typ,
+    /// What is wrong with them is told once they are proven.
+    alleged: Result<Alleged, Error>,
+}
+
+/// Reads the claims of a token that nobody has proven.
+pub(super) fn alleged(compact: &Compact<'_>) -> Result<Alleged, Error> {
+    Alleged::read(compact.payload()?).map_err(malformed)
+}
+
+fn malformed(error: ClaimError) -> Error {
+    Error::saying(Reason::MalformedClaims, format_args!("{error}"))
 }
 
 impl Verifier for JwtVerifier {
@@ -124,12 +202,7 @@ impl Verifier for JwtVerifier {
         moment: &Moment<'_>,
     ) -> Result<Verified, Error> {
         let compact = Compact::split(credential.token())?;
-        let header = decode_text("header", compact.header)?;
-        let opened = self.open(compact, &header)?;
-        let proof = self.keys.prove(&opened.signed, &self.algorithms, moment);
-        let lease = proof.await?;
-        // The keys may have taken seconds.
-        self.close(&opened, lease, moment.clock().now())
+        self.prove(compact, None, moment).await
     }
 
     fn verify_now(
@@ -137,19 +210,9 @@ impl Verifier for JwtVerifier {
         credential: &Credential<'_>,
         moment: &Moment<'_>,
     ) -> Option<Result<Verified, Error>> {
-        let read = || -> Result<Verified, Unproven> {
-            let compact = Compact::split(credential.token())?;
-            let header = decode_text("header", compact.header)?;
-            let opened = self.open(compact, &header)?;
-            let proof = self
-                .keys
-                .prove_now(&opened.signed, &self.algorithms, moment);
-            Ok(self.close(&opened, proof?, moment.now())?)
-        };
-        match read() {
-            Ok(verified) => Some(Ok(verified)),
-            Err(Unproven::Refused(error)) => Some(Err(error)),
-            Err(Unproven::Wait) => None,
+        match Compact::split(credential.token()) {
+            Ok(compact) => self.prove_now(compact, None, moment),
+            Err(error) => Some(Err(error)),
         }
     }
 

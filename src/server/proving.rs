@@ -259,7 +259,7 @@ impl Inner {
             };
             Ok(self.token(verified, slot.kind_name(kind.as_ref()), term))
         };
-        concluded().map_err(|error: Error| error.about(credential.carrier().name()))
+        concluded().map_err(|error: Error| error.about(credential.carrier()))
     }
 
     pub(super) fn token(&self, verified: Verified, kind: Arc<str>, term: Term) -> AccessToken {

@@ -102,7 +102,7 @@ impl Slot {
             };
             let error = Error::from(fault);
             match self.carriers.iter().find(is_unreadable) {
-                Some(carrier) => error.about(carrier.name()),
+                Some(carrier) => error.about(carrier),
                 None => error,
             }
         })

@@ -1,6 +1,9 @@
 //! The claims of a token: read once, strictly, and kept with the text they came from.
 
-use std::borrow::Cow;
+mod alleged;
+mod error;
+mod facts;
+
 use std::fmt;
 use std::sync::OnceLock;
 
@@ -8,8 +11,14 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
+#[cfg_attr(not(feature = "jwt"), allow(unused_imports))]
+pub(crate) use self::alleged::Alleged;
+use self::alleged::Nulls;
+pub use self::error::ClaimError;
+use self::error::Fault;
+use self::facts::{Facts, Flags, Span};
 use crate::clock::UnixTime;
-use crate::json::{self, Json, JsonError};
+use crate::json;
 use crate::scope::Scopes;
 
 /// The claims of one token (RFC 7519 §4) or of one introspection answer (RFC 7662 §2.2).
@@ -34,43 +43,14 @@ use crate::scope::Scopes;
 /// ```
 #[derive(Clone)]
 pub struct ClaimSet {
-    json: Box<str>,
-    iss: Option<Text>,
-    sub: Option<Sub>,
-    aud: Option<Vec<Text>>,
-    exp: Option<UnixTime>,
-    nbf: Option<UnixTime>,
-    iat: Option<UnixTime>,
-    jti: Option<Text>,
-    client_id: Option<Text>,
-    azp: Option<Text>,
-    scope: Option<Scopes>,
-    scp: Option<Scopes>,
-    permissions: Scopes,
-    marks: Marks,
+    /// The JSON, and behind it the copies that [`facts`](Self::facts) may point to.
+    text: Box<str>,
+    facts: Facts,
+    scopes: Scopes,
+    /// Few tokens have any.
+    permissions: Option<Box<Scopes>>,
     /// Built when somebody first asks for a claim by name.
-    tree: OnceLock<Map<String, Value>>,
-}
-
-/// A part of the JSON text, or its own text where the JSON held escapes.
-#[derive(Clone)]
-enum Text {
-    Span(u32, u32),
-    Owned(Box<str>),
-}
-
-#[derive(Clone)]
-enum Sub {
-    Text(Text),
-    Number(Box<str>),
-}
-
-/// What a `null` member is.
-#[derive(Clone, Copy, PartialEq)]
-enum Nulls {
-    /// A member of a wrong type: a token's issuer has no reason to write it.
-    Odd,
-    Absent,
+    tree: OnceLock<Box<Map<String, Value>>>,
 }
 
 /// Claims whose presence matters, not their value.
@@ -78,7 +58,7 @@ enum Nulls {
 pub(crate) struct Marks {
     /// A key the sender must prove to hold (RFC 7800): `cnf`.
     pub(crate) bound: bool,
-    /// The first claim found that only ID tokens carry: `nonce`, `at_hash`, `c_hash`, `s_hash`.
+    /// A claim that only ID tokens carry: `nonce`, `at_hash`, `c_hash`, `s_hash`.
     pub(crate) id_token: Option<&'static str>,
     /// `events`: the mark of a security event or logout token (RFC 8417 §2.2).
     pub(crate) events: bool,
@@ -102,21 +82,7 @@ impl ClaimSet {
     }
 
     fn parse_with(json: Box<str>, nulls: Nulls) -> Result<ClaimSet, ClaimError> {
-        if u32::try_from(json.len()).is_err() {
-            return Err(ClaimError(Fault::TooLarge));
-        }
-        let mut read = Reader::new(&json);
-        json::members(&json, |name, value| {
-            if nulls == Nulls::Odd || value != Json::Null {
-                read.member(&name, value);
-            }
-        })
-        .map_err(|error| ClaimError(Fault::Json(error)))?;
-        if let Some(fault) = read.fault {
-            return Err(ClaimError(fault));
-        }
-        let claims = read.claims;
-        Ok(ClaimSet { json, ..claims })
+        Alleged::read_with(json.into(), nulls)?.into_claims()
     }
 
     /// Takes claims from anything serde can write as a JSON object, such as `json!({..})` or a
@@ -132,16 +98,13 @@ impl ClaimSet {
 
     /// `iss`: who issued the token.
     pub fn issuer(&self) -> Option<&str> {
-        self.iss.as_ref().map(|text| self.text(text))
+        self.text(self.facts.places().iss)
     }
 
     /// `sub`: whom the token is about. A numeric `sub` reads as its digits; a
     /// [`JwtVerifier`](crate::JwtVerifier) refuses it unless it is told otherwise.
     pub fn subject(&self) -> Option<&str> {
-        self.sub.as_ref().map(|sub| match sub {
-            Sub::Text(text) => self.text(text),
-            Sub::Number(digits) => digits,
-        })
+        self.text(self.facts.places().sub)
     }
 
     /// `aud`: for whom the token is meant.
@@ -151,51 +114,46 @@ impl ClaimSet {
 
     /// `exp`: the moment from which the token is no longer good.
     pub fn expires_at(&self) -> Option<UnixTime> {
-        self.exp
+        self.facts.date(0)
     }
 
     /// `nbf`: the moment before which the token is not yet good.
     pub fn not_before(&self) -> Option<UnixTime> {
-        self.nbf
+        self.facts.date(1)
     }
 
     /// `iat`: when the token was issued.
     pub fn issued_at(&self) -> Option<UnixTime> {
-        self.iat
+        self.facts.date(2)
     }
 
     /// `jti`: the token's own name, if it is a string.
     pub fn token_id(&self) -> Option<&str> {
-        self.jti.as_ref().map(|text| self.text(text))
+        self.text(self.facts.places().jti)
     }
 
     /// `client_id`: the client that asked for the token (RFC 9068 §2.2); else `azp`, as issuers
     /// write it that predate that RFC (OpenID Connect Core §2).
     pub fn client_id(&self) -> Option<&str> {
-        let client = self.client_id.as_ref().or(self.azp.as_ref());
-        client.map(|text| self.text(text))
+        self.text(self.facts.places().client)
     }
 
     /// The scopes of `scope` (a space-separated string or an array), else those of `scp`. The two
     /// are never merged: a token that has both is judged by `scope` alone.
     pub fn scopes(&self) -> Scopes {
-        self.scope
-            .as_ref()
-            .or(self.scp.as_ref())
-            .cloned()
-            .unwrap_or_default()
+        self.scopes.clone()
     }
 
     /// The words of `permissions`. They are not scopes and never become scopes by themselves.
     pub fn permissions(&self) -> Scopes {
-        self.permissions.clone()
+        self.granted_permissions().clone()
     }
 
     /// Any claim by its name. The first call reads the whole text again and remembers it.
     pub fn get(&self, name: &str) -> Option<&Value> {
         let tree = self.tree.get_or_init(|| {
             // The text was read once already, so this cannot fail; an empty map denies.
-            serde_json::from_str(&self.json).unwrap_or_default()
+            Box::new(serde_json::from_str(self.as_json()).unwrap_or_default())
         });
         tree.get(name)
     }
@@ -218,49 +176,66 @@ impl ClaimSet {
     ///
     /// [`ClaimError`] if the claims do not have the shape of `T`.
     pub fn read<T: DeserializeOwned>(&self) -> Result<T, ClaimError> {
-        serde_json::from_str(&self.json)
-            .map_err(|error| ClaimError(Fault::Shape(safe_shape_error(&error))))
+        serde_json::from_str(self.as_json()).map_err(|error| ClaimError::of_shape(&error))
     }
 
     /// The JSON text as it was read.
     pub fn as_json(&self) -> &str {
-        &self.json
+        let end = self.facts.places().json as usize;
+        self.text.get(..end).unwrap_or_default()
+    }
+
+    /// Whether there is a claim of this name, and no `null`. It builds nothing that is kept.
+    #[cfg_attr(not(any(feature = "jwt", feature = "introspection")), allow(dead_code))]
+    pub(crate) fn holds(&self, name: &str) -> bool {
+        let known = match name {
+            "iss" => self.issuer().is_some(),
+            "sub" => self.subject().is_some(),
+            "jti" => self.token_id().is_some(),
+            "exp" => self.expires_at().is_some(),
+            "nbf" => self.not_before().is_some(),
+            "iat" => self.issued_at().is_some(),
+            _ => false,
+        };
+        let mut found = known;
+        if !known {
+            // Read successfully once already.
+            let _ = json::members(self.as_json(), |member, value| {
+                found |= member == name && value != json::Json::Null;
+            });
+        }
+        found
+    }
+
+    pub(crate) fn granted_scopes(&self) -> &Scopes {
+        &self.scopes
+    }
+
+    pub(crate) fn granted_permissions(&self) -> &Scopes {
+        self.permissions.as_deref().unwrap_or(Scopes::NONE)
     }
 
     #[cfg_attr(not(any(feature = "jwt", feature = "introspection")), allow(dead_code))]
     pub(crate) fn subject_is_number(&self) -> bool {
-        matches!(self.sub, Some(Sub::Number(_)))
+        self.facts.flags().has(Flags::NUMBER)
     }
 
     #[cfg_attr(not(any(feature = "jwt", feature = "introspection")), allow(dead_code))]
     pub(crate) fn marks(&self) -> Marks {
-        self.marks
-    }
-
-    fn text<'a>(&'a self, text: &'a Text) -> &'a str {
-        match text {
-            // The span was made from a slice of this very text.
-            Text::Span(start, end) => self
-                .json
-                .get(*start as usize..*end as usize)
-                .unwrap_or_default(),
-            Text::Owned(text) => text,
+        let flags = self.facts.flags();
+        Marks {
+            bound: flags.has(Flags::BOUND),
+            id_token: flags.of_id_token(),
+            events: flags.has(Flags::EVENTS),
         }
     }
-}
 
-/// serde's messages quote values, and a claim's value has no place in a log line. Only the names of
-/// members that the application's own type asks for are safe to repeat.
-fn safe_shape_error(error: &serde_json::Error) -> String {
-    let sentence = error.to_string();
-    let safe = ["missing field `", "duplicate field `"];
-    match sentence.split_once(" at line ") {
-        Some((what, _)) if safe.iter().any(|start| what.starts_with(start)) => what.to_owned(),
-        _ => format!(
-            "another type at line {} column {}",
-            error.line(),
-            error.column()
-        ),
+    /// A claim that is there begins behind the object's brace.
+    fn text(&self, (start, end): Span<u32>) -> Option<&str> {
+        if start == 0 {
+            return None;
+        }
+        self.text.get(start as usize..end as usize)
     }
 }
 
@@ -269,7 +244,7 @@ impl fmt::Debug for ClaimSet {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut names = Vec::new();
         // Read successfully once already.
-        let _ = json::members(&self.json, |name, _| names.push(name.into_owned()));
+        let _ = json::members(self.as_json(), |name, _| names.push(name.into_owned()));
         f.debug_tuple("ClaimSet").field(&names).finish()
     }
 }
@@ -289,211 +264,26 @@ impl<'a> Audience<'a> {
     /// The identifiers in the token's order.
     pub fn iter(&self) -> impl Iterator<Item = &'a str> + use<'a> {
         let claims = self.claims;
-        claims
-            .aud
-            .iter()
-            .flatten()
-            .map(move |text| claims.text(text))
+        let whole = claims.text(claims.facts.places().aud);
+        let (one, listed) = match claims.facts.flags().has(Flags::LISTED) {
+            true => (None, whole),
+            false => (whole, None),
+        };
+        let each = claims.facts.audiences().iter();
+        one.into_iter()
+            .chain(alleged::quoted(listed.unwrap_or_default()))
+            .chain(each.filter_map(|span| claims.text(*span)))
     }
 
     /// Whether there is no `aud` at all. An empty list is there, and names nobody.
     pub fn is_absent(&self) -> bool {
-        self.claims.aud.is_none()
+        !self.claims.facts.flags().has(Flags::ADDRESSED)
     }
 }
 
 impl fmt::Debug for Audience<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_list().entries(self.iter()).finish()
-    }
-}
-
-/// Says why a text holds no claims the gate can judge.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ClaimError(Fault);
-
-#[derive(Clone, Debug, PartialEq, Eq)]
-enum Fault {
-    TooLarge,
-    Json(JsonError),
-    Unwritable,
-    Type {
-        claim: &'static str,
-        found: &'static str,
-        wanted: &'static str,
-    },
-    Shape(String),
-}
-
-impl fmt::Display for ClaimError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.0 {
-            Fault::TooLarge => f.write_str("claims are larger than 4 GiB"),
-            Fault::Json(fault) => write!(f, "claims are no strict JSON object: {fault}"),
-            Fault::Unwritable => f.write_str("claims cannot be written as JSON"),
-            Fault::Type {
-                claim,
-                found,
-                wanted,
-            } => {
-                write!(f, "claim {claim} is {found}, wanted {wanted}")
-            }
-            Fault::Shape(fault) => write!(f, "claims have another shape: {fault}"),
-        }
-    }
-}
-
-impl std::error::Error for ClaimError {}
-
-impl ClaimSet {
-    fn empty() -> ClaimSet {
-        ClaimSet {
-            json: "{}".into(),
-            iss: None,
-            sub: None,
-            aud: None,
-            exp: None,
-            nbf: None,
-            iat: None,
-            jti: None,
-            client_id: None,
-            azp: None,
-            scope: None,
-            scp: None,
-            permissions: Scopes::default(),
-            marks: Marks::default(),
-            tree: OnceLock::new(),
-        }
-    }
-}
-
-/// Sorts the members of one object into their places.
-struct Reader {
-    /// Address of the text; only subtracted, never followed.
-    base: usize,
-    claims: ClaimSet,
-    fault: Option<Fault>,
-}
-
-impl Reader {
-    fn new(json: &str) -> Reader {
-        Reader {
-            base: json.as_ptr() as usize,
-            claims: ClaimSet::empty(),
-            fault: None,
-        }
-    }
-
-    fn member(&mut self, name: &str, value: Json<'_>) {
-        match name {
-            "iss" => self.claims.iss = self.string("iss", value),
-            "sub" => self.claims.sub = self.subject(value),
-            "aud" => self.claims.aud = Some(self.audience(value)),
-            "exp" => self.claims.exp = self.date("exp", value),
-            "nbf" => self.claims.nbf = self.date("nbf", value),
-            "iat" => self.claims.iat = self.date("iat", value),
-            "jti" => self.claims.jti = self.optional_string(value),
-            "client_id" => self.claims.client_id = self.optional_string(value),
-            "azp" => self.claims.azp = self.optional_string(value),
-            "scope" => self.claims.scope = self.words("scope", value, true),
-            "scp" => self.claims.scp = self.words("scp", value, true),
-            "permissions" => {
-                self.claims.permissions =
-                    self.words("permissions", value, false).unwrap_or_default();
-            }
-            "cnf" => self.claims.marks.bound = true,
-            "events" => self.claims.marks.events = true,
-            "nonce" => self.claims.marks.id_token = Some("nonce"),
-            "at_hash" => self.claims.marks.id_token = Some("at_hash"),
-            "c_hash" => self.claims.marks.id_token = Some("c_hash"),
-            "s_hash" => self.claims.marks.id_token = Some("s_hash"),
-            _ => {}
-        }
-    }
-
-    fn wrong(&mut self, claim: &'static str, found: &Json<'_>, wanted: &'static str) {
-        self.fault.get_or_insert(Fault::Type {
-            claim,
-            found: found.name(),
-            wanted,
-        });
-    }
-
-    fn text(&self, text: Cow<'_, str>) -> Text {
-        match text {
-            Cow::Borrowed(text) => {
-                let start = text.as_ptr() as usize - self.base;
-                // `parse` made sure that the whole text fits.
-                Text::Span(start as u32, (start + text.len()) as u32)
-            }
-            Cow::Owned(text) => Text::Owned(text.into()),
-        }
-    }
-
-    fn string(&mut self, claim: &'static str, value: Json<'_>) -> Option<Text> {
-        match value {
-            Json::String(text) => Some(self.text(text)),
-            other => {
-                self.wrong(claim, &other, "a string");
-                None
-            }
-        }
-    }
-
-    /// For claims nobody judges by type: anything but a string reads as absent.
-    fn optional_string(&mut self, value: Json<'_>) -> Option<Text> {
-        match value {
-            Json::String(text) => Some(self.text(text)),
-            _ => None,
-        }
-    }
-
-    fn subject(&mut self, value: Json<'_>) -> Option<Sub> {
-        match value {
-            Json::Integer(number) => Some(Sub::Number(number.to_string().into())),
-            other => self.string("sub", other).map(Sub::Text),
-        }
-    }
-
-    fn audience(&mut self, value: Json<'_>) -> Vec<Text> {
-        match value {
-            Json::String(text) => vec![self.text(text)],
-            Json::Strings(texts) => texts.into_iter().map(|text| self.text(text)).collect(),
-            other => {
-                self.wrong("aud", &other, "a string or an array of strings");
-                Vec::new()
-            }
-        }
-    }
-
-    fn date(&mut self, claim: &'static str, value: Json<'_>) -> Option<UnixTime> {
-        let date = match value {
-            Json::Integer(seconds) => UnixTime::from_numeric_date(seconds as f64),
-            Json::Number(seconds) => UnixTime::from_numeric_date(seconds),
-            _ => None,
-        };
-        if date.is_none() {
-            self.wrong(claim, &value, "a finite number");
-        }
-        date
-    }
-
-    /// `null` reads as absent: some issuers write every member they know.
-    fn words(&mut self, claim: &'static str, value: Json<'_>, split: bool) -> Option<Scopes> {
-        match value {
-            Json::Null => None,
-            Json::String(list) if split => Some(list.split(' ').collect()),
-            Json::Strings(words) => Some(words.into_iter().map(Cow::into_owned).collect()),
-            other => {
-                let wanted = if split {
-                    "a space-separated string or an array of strings"
-                } else {
-                    "an array of strings"
-                };
-                self.wrong(claim, &other, wanted);
-                None
-            }
-        }
     }
 }
 
