@@ -23,37 +23,20 @@ const BIG_NUMBER: &str = "$serde_json::private::Number";
 pub(crate) enum Json<'a> {
     Null,
     Bool(bool),
-    /// A whole number, to the last digit.
-    Integer(i128),
+    /// A whole number below zero, to the last digit.
+    Negative(i64),
+    /// Any other whole number.
+    Natural(u64),
     Number(f64),
     String(Cow<'a, str>),
-    /// An array of nothing but strings.
-    Strings(Few<'a>),
+    /// An array of nothing but strings: the first of them and the last, if there is any. None has
+    /// escapes, so that they stand in the text as they are, between quotation marks.
+    Strings(Option<(&'a str, &'a str)>),
+    /// An array of nothing but strings, some of them with escapes. Who wants it reads it with serde.
+    Escaped,
     /// Any other array.
     Array,
     Object,
-}
-
-/// A list of strings, of which the first few need no room of their own.
-#[derive(Debug, Default, PartialEq)]
-pub(crate) struct Few<'a> {
-    first: [Cow<'a, str>; 2],
-    len: usize,
-    more: Vec<Cow<'a, str>>,
-}
-
-impl<'a> Few<'a> {
-    fn push(&mut self, text: Cow<'a, str>) {
-        match self.first.get_mut(self.len) {
-            Some(place) => *place = text,
-            None => self.more.push(text),
-        }
-        self.len += 1;
-    }
-
-    pub(crate) fn iter(&self) -> impl Iterator<Item = &Cow<'a, str>> {
-        self.first.iter().take(self.len).chain(&self.more)
-    }
 }
 
 impl Json<'_> {
@@ -62,9 +45,9 @@ impl Json<'_> {
         match self {
             Json::Null => "null",
             Json::Bool(_) => "a boolean",
-            Json::Integer(_) | Json::Number(_) => "a number",
+            Json::Negative(_) | Json::Natural(_) | Json::Number(_) => "a number",
             Json::String(_) => "a string",
-            Json::Strings(_) => "an array of strings",
+            Json::Strings(_) | Json::Escaped => "an array of strings",
             Json::Array => "an array",
             Json::Object => "an object",
         }
@@ -282,11 +265,11 @@ impl<'de> Visitor<'de> for Value {
     }
 
     fn visit_u64<E>(self, value: u64) -> Result<Self::Value, E> {
-        Ok(Json::Integer(value.into()))
+        Ok(Json::Natural(value))
     }
 
     fn visit_i64<E>(self, value: i64) -> Result<Self::Value, E> {
-        Ok(Json::Integer(value.into()))
+        Ok(Json::Negative(value))
     }
 
     fn visit_f64<E>(self, value: f64) -> Result<Self::Value, E> {
@@ -302,14 +285,17 @@ impl<'de> Visitor<'de> for Value {
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Self::Value, A::Error> {
-        let mut strings = Some(Few::default());
+        let mut all = Json::Strings(None);
         while let Some(item) = seq.next_element_seed(self.inner()?)? {
-            match (item, &mut strings) {
-                (Json::String(text), Some(strings)) => strings.push(text),
-                _ => strings = None,
-            }
+            all = match (all, item) {
+                (Json::Strings(ends), Json::String(Cow::Borrowed(last))) => {
+                    Json::Strings(Some((ends.map_or(last, |(first, _)| first), last)))
+                }
+                (Json::Strings(_) | Json::Escaped, Json::String(_)) => Json::Escaped,
+                _ => Json::Array,
+            };
         }
-        Ok(strings.map_or(Json::Array, Json::Strings))
+        Ok(all)
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {

@@ -2,11 +2,13 @@
 
 use std::borrow::Cow;
 
+use serde_json::{Map, Value};
+
 use super::ClaimSet;
 use super::error::{ClaimError, Fault};
 use super::facts::{Facts, Far, Flags, ID_TOKEN, Span};
 use crate::clock::UnixTime;
-use crate::json::{self, Few, Json};
+use crate::json::{self, Json};
 use crate::scope::Scopes;
 
 /// The claims of a token whose signature nobody has looked at yet. They are read once, whether they
@@ -143,10 +145,10 @@ pub(super) fn quoted(text: &str) -> impl Iterator<Item = &str> {
 }
 
 /// Sorts the members of one object into their places.
-struct Reader {
-    /// Address of the text; only subtracted, never followed.
-    base: usize,
-    /// The length of the text, which the copies stand behind.
+struct Reader<'a> {
+    /// Whose address is only subtracted.
+    json: &'a str,
+    /// Its length: the copies stand behind it.
     len: u32,
     copies: String,
     far: Far,
@@ -157,12 +159,12 @@ struct Reader {
     fault: Option<Fault>,
 }
 
-impl Reader {
-    fn new(json: &str, len: u32) -> Reader {
+impl<'a> Reader<'a> {
+    fn new(json: &'a str, len: u32) -> Reader<'a> {
         let mut far = Far::default();
         far.places.json = len;
         Reader {
-            base: json.as_ptr() as usize,
+            json,
             len,
             copies: String::new(),
             far,
@@ -247,57 +249,59 @@ impl Reader {
     }
 
     fn subject(&mut self, value: Json<'_>) -> Span<u32> {
-        match value {
-            Json::Integer(number) => {
-                self.far.flags.set(Flags::NUMBER);
-                self.copy(&number.to_string())
-            }
-            other => self.string("sub", other),
-        }
+        let digits = match value {
+            Json::Natural(number) => number.to_string(),
+            Json::Negative(number) => number.to_string(),
+            other => return self.string("sub", other),
+        };
+        self.far.flags.set(Flags::NUMBER);
+        self.copy(&digits)
     }
 
     fn audience(&mut self, value: Json<'_>) {
         self.far.flags.set(Flags::ADDRESSED);
         match value {
             Json::String(text) => self.far.places.aud = self.text(&text),
-            Json::Strings(texts) => {
+            Json::Strings(ends) => {
                 self.far.flags.set(Flags::LISTED);
-                match self.quoted(&texts) {
-                    Some(span) => self.far.places.aud = span,
-                    None => {
-                        let texts = texts.iter().map(|text| self.text(text));
-                        self.far.audiences = texts.collect();
-                    }
-                }
+                self.far.places.aud = self.quoted(ends);
+            }
+            Json::Escaped => {
+                self.far.flags.set(Flags::LISTED);
+                let texts = self.escaped("aud");
+                self.far.audiences = texts.iter().map(|text| self.copy(text)).collect();
             }
             other => self.wrong("aud", &other, "a string or an array of strings"),
         }
     }
 
-    /// From the first quotation mark of an array to its last, unless a string in it has escapes.
-    fn quoted(&self, texts: &Few<'_>) -> Option<Span<u32>> {
-        let mut all = (0, 0);
-        for text in texts.iter() {
-            let Cow::Borrowed(text) = text else {
-                return None;
-            };
-            let (start, end) = self.span(text);
-            all.0 = if all.0 == 0 { start - 1 } else { all.0 };
-            all.1 = end + 1;
-        }
-        Some(all)
+    /// From the first quotation mark of an array to its last.
+    fn quoted(&self, ends: Option<(&str, &str)>) -> Span<u32> {
+        ends.map_or((0, 0), |(first, last)| {
+            (self.span(first).0 - 1, self.span(last).1 + 1)
+        })
+    }
+
+    /// An array of strings some of which have escapes, as hardly anybody writes them: read once more,
+    /// by itself.
+    fn escaped(&self, name: &str) -> Vec<String> {
+        // Read successfully once already, or else the rest of the text refuses it.
+        let mut claims: Map<String, Value> = serde_json::from_str(self.json).unwrap_or_default();
+        let texts = claims.remove(name).unwrap_or_default();
+        serde_json::from_value(texts).unwrap_or_default()
     }
 
     /// Where a part of the JSON lies in it.
     fn span(&self, text: &str) -> Span<u32> {
-        let start = text.as_ptr() as usize - self.base;
+        let start = text.as_ptr() as usize - self.json.as_ptr() as usize;
         // `read` made sure that the whole text fits.
         (start as u32, (start + text.len()) as u32)
     }
 
     fn date(&mut self, claim: &'static str, value: Json<'_>) -> Option<UnixTime> {
         let date = match value {
-            Json::Integer(seconds) => UnixTime::from_numeric_date(seconds as f64),
+            Json::Natural(seconds) => UnixTime::from_numeric_date(seconds as f64),
+            Json::Negative(seconds) => UnixTime::from_numeric_date(seconds as f64),
             Json::Number(seconds) => UnixTime::from_numeric_date(seconds),
             _ => None,
         };
@@ -312,10 +316,8 @@ impl Reader {
         match value {
             Json::Null => Words::Absent,
             Json::String(list) if split => Words::Spaced(self.text(&list)),
-            Json::Strings(words) => match self.quoted(&words) {
-                Some(span) => Words::Quoted(span),
-                None => Words::Taken(Scopes::of(words.iter().map(|word| &**word))),
-            },
+            Json::Strings(ends) => Words::Quoted(self.quoted(ends)),
+            Json::Escaped => Words::Taken(self.escaped(claim).into_iter().collect()),
             other => {
                 let wanted = if split {
                     "a space-separated string or an array of strings"

@@ -288,6 +288,9 @@ impl fmt::Debug for Audience<'_> {
 }
 
 #[cfg(test)]
+mod properties;
+
+#[cfg(test)]
 mod tests {
     use super::*;
 

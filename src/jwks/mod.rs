@@ -13,6 +13,7 @@ mod set;
 mod shared;
 
 pub use fixed::StaticJwks;
-pub(crate) use key::Prepared;
+pub(crate) use key::{Key, Prepared};
 pub use remote::{RemoteJwks, RemoteJwksBuilder};
 pub(crate) use set::{KeySet, Miss};
+pub(crate) use shared::Newest;

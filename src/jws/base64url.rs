@@ -37,16 +37,17 @@ pub(super) fn decode(text: &[u8], octets: &mut [u8]) -> Option<()> {
     if decoded_len(text.len()) != Some(octets.len()) {
         return None;
     }
-    let (eights, text) = text.as_chunks::<8>();
-    let (sixes, rest) = octets.split_at_mut(6 * eights.len());
+    let (sixteens, text) = text.as_chunks::<16>();
+    let (twelves, rest) = octets.split_at_mut(12 * sixteens.len());
     let mut all = 0;
-    for (eight, six) in eights.iter().zip(sixes.as_chunks_mut::<6>().0) {
-        let [a, b, c, d, e, f, g, h] = *eight;
-        let (high, low) = (three([a, b, c, d]), three([e, f, g, h]));
-        all |= high | low;
-        let [_, _, one, two, three, four, five, six_] =
-            (u64::from(high) << 24 | u64::from(low)).to_be_bytes();
-        *six = [one, two, three, four, five, six_];
+    for (sixteen, twelve) in sixteens.iter().zip(twelves.as_chunks_mut::<12>().0) {
+        let (fours, words) = (sixteen.as_chunks().0, twelve.as_chunks_mut().0);
+        let (a, b) = (three(fours[0]), three(fours[1]));
+        let (c, d) = (three(fours[2]), three(fours[3]));
+        all |= a | b | c | d;
+        words[0] = (a << 8 | b >> 16).to_be_bytes();
+        words[1] = (b << 16 | c >> 8).to_be_bytes();
+        words[2] = (c << 24 | d).to_be_bytes();
     }
     let (fours, text) = text.as_chunks::<4>();
     let (threes, rest) = rest.split_at_mut(3 * fours.len());

@@ -15,32 +15,28 @@ pub(crate) struct Compact<'a> {
 
 impl<'a> Compact<'a> {
     pub(crate) fn split(token: &'a str) -> Result<Compact<'a>, Error> {
-        let mut dots = token.bytes().enumerate().filter(|(_, byte)| *byte == b'.');
-        let (Some((first, _)), Some((second, _))) = (dots.next(), dots.next()) else {
+        let parts = token.split_once('.');
+        let parts = parts.and_then(|(header, rest)| Some((header, rest.split_once('.')?)));
+        let Some((header, (payload, signature))) = parts else {
             return Err(malformed(
                 "token has fewer than three parts, wanted a compact JWS",
             ));
         };
-        match dots.count() {
-            0 => {}
-            // RFC 7516 §9: five parts are a JWE.
-            2 => {
-                return Err(Error::new(
+        if signature.contains('.') {
+            return Err(match signature.matches('.').count() {
+                // RFC 7516 §9: five parts are a JWE.
+                2 => Error::new(
                     Reason::Encrypted,
                     "token has five parts: encrypted tokens are not supported",
-                ));
-            }
-            _ => {
-                return Err(malformed(
-                    "token has more than three parts, wanted a compact JWS",
-                ));
-            }
+                ),
+                _ => malformed("token has more than three parts, wanted a compact JWS"),
+            });
         }
         Ok(Compact {
-            header: &token[..first],
-            payload: &token[first + 1..second],
-            signature: &token[second + 1..],
-            signed: &token[..second],
+            header,
+            payload,
+            signature,
+            signed: &token[..header.len() + 1 + payload.len()],
         })
     }
 }

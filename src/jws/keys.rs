@@ -8,7 +8,7 @@ use super::compact::{Compact, Part, Room};
 use super::header::Header;
 use crate::algorithm::Algorithm;
 use crate::error::{Error, Reason};
-use crate::jwks::{KeySet, Miss, Prepared, RemoteJwks, StaticJwks};
+use crate::jwks::{Key, KeySet, Miss, Newest, Prepared, RemoteJwks, StaticJwks};
 use crate::lease::Lease;
 use crate::status::Status;
 use crate::verify::Moment;
@@ -70,64 +70,109 @@ impl<'a> Signed<'a> {
         self.header.kid.as_deref()
     }
 
-    fn proven_with(&self, key: &Prepared) -> Result<(), Error> {
-        match key.verifies(self.compact.signed.as_bytes(), self.signature) {
-            true => Ok(()),
-            false => Err(Error::new(Reason::Signature, "signature does not match")),
-        }
-    }
-
     /// Proves the signature with the key of `set` that it names.
     fn proven_by<'k>(
         &'k self,
         set: &'k KeySet,
         allowed: &'k [Algorithm],
     ) -> Result<Result<Lease, Error>, Miss<'k>> {
-        let (key, prepared) = set.select(self.kid(), self.header.algorithm, allowed)?;
-        let proven = self.proven_with(prepared);
-        Ok(proven.map(|()| key.lease().clone()))
+        let found = set.select(self.kid(), self.header.algorithm, allowed)?;
+        Ok(Found::of(found)
+            .proves(self)
+            .map(|()| found.0.lease().clone()))
+    }
+}
+
+/// The keys at hand, as long as somebody looks at them. Not to be held while something is waited for.
+pub(crate) enum Held<'a> {
+    Secret(&'a Prepared),
+    Fixed(&'a KeySet),
+    Remote(&'a RemoteJwks, Newest),
+}
+
+/// The key that a token is to be proven with.
+pub(crate) struct Found<'a> {
+    prepared: &'a Prepared,
+    lease: Option<&'a Lease>,
+}
+
+impl<'a> Held<'a> {
+    /// The key that the header names; no signature is looked at.
+    pub(crate) fn find<'k>(
+        &'k self,
+        header: &'k Header<'_>,
+        allowed: &'k [Algorithm],
+        moment: &Moment<'_>,
+    ) -> Result<Found<'k>, Unproven> {
+        let (set, remote) = match self {
+            Held::Secret(prepared) => {
+                let lease = None;
+                return Ok(Found { prepared, lease });
+            }
+            Held::Fixed(set) => (*set, None),
+            Held::Remote(keys, newest) => {
+                let snapshot = newest.trusted(moment.now()).ok_or(Unproven::Wait)?;
+                (&*snapshot.set, Some(keys))
+            }
+        };
+        let kid = header.kid.as_deref();
+        match (set.select(kid, header.algorithm, allowed), remote) {
+            (Ok(found), _) => Ok(Found::of(found)),
+            (Err(Miss::Unknown(_)), Some(keys)) => match keys.known_absent(kid, moment) {
+                Some(error) => Err(Unproven::Refused(error)),
+                None => Err(Unproven::Wait),
+            },
+            (Err(miss), _) => Err(Error::from(miss).into()),
+        }
+    }
+}
+
+impl<'a> Found<'a> {
+    fn of((key, prepared): (&'a Key, &'a Prepared)) -> Found<'a> {
+        let lease = Some(key.lease());
+        Found { prepared, lease }
+    }
+
+    /// Proves a signature.
+    pub(crate) fn proves(&self, signed: &Signed<'_>) -> Result<(), Error> {
+        let message = signed.compact.signed.as_bytes();
+        match self.prepared.verifies(message, signed.signature) {
+            true => Ok(()),
+            false => Err(Error::new(Reason::Signature, "signature does not match")),
+        }
+    }
+
+    /// What is lent to whatever it proves, if it may be withdrawn.
+    pub(crate) fn lease(&self) -> Option<Lease> {
+        self.lease.cloned()
     }
 }
 
 impl Source {
-    /// Proves a signature with the keys at hand, and lends what proved it, if that may be withdrawn.
-    pub(crate) fn prove_now(
-        &self,
-        signed: &Signed<'_>,
-        allowed: &[Algorithm],
-        moment: &Moment<'_>,
-    ) -> Result<Option<Lease>, Unproven> {
+    /// The keys at hand.
+    pub(crate) fn held(&self, moment: &Moment<'_>) -> Held<'_> {
         match self {
-            Source::Secret(_, secret, _) => {
-                signed.proven_with(secret)?;
-                Ok(None)
-            }
-            Source::Fixed(keys) => {
-                let outcome = signed.proven_by(&keys.set, allowed);
-                Ok(Some(outcome.map_err(Error::from)??))
-            }
-            Source::Remote(keys) => {
-                let newest = keys.newest(moment);
-                let snapshot = newest.trusted(moment.now()).ok_or(Unproven::Wait)?;
-                match signed.proven_by(&snapshot.set, allowed) {
-                    Err(Miss::Unknown(_)) => Err(match keys.known_absent(signed.kid(), moment) {
-                        Some(error) => Unproven::Refused(error),
-                        None => Unproven::Wait,
-                    }),
-                    outcome => Ok(Some(outcome.map_err(Error::from)??)),
-                }
-            }
+            Source::Secret(_, secret, _) => Held::Secret(secret),
+            Source::Fixed(keys) => Held::Fixed(&keys.set),
+            Source::Remote(keys) => Held::Remote(keys, keys.newest(moment)),
         }
     }
 
-    /// As [`prove_now`](Self::prove_now), and waits for a newer set if that might have the key.
+    /// Proves a signature, and lends what proved it, if that may be withdrawn. Waits for a newer set if
+    /// that might have the key.
     pub(crate) async fn prove(
         &self,
         signed: &Signed<'_>,
         allowed: &[Algorithm],
         moment: &Moment<'_>,
     ) -> Result<Option<Lease>, Error> {
-        match (self.prove_now(signed, allowed, moment), self) {
+        let now = || -> Result<Option<Lease>, Unproven> {
+            let held = self.held(moment);
+            let found = held.find(&signed.header, allowed, moment)?;
+            found.proves(signed)?;
+            Ok(found.lease())
+        };
+        match (now(), self) {
             (Ok(lease), _) => Ok(lease),
             (Err(Unproven::Refused(error)), _) => Err(error),
             (Err(Unproven::Wait), Source::Remote(keys)) => {

@@ -55,43 +55,49 @@ impl JwtVerifier {
         &self.rules.issuers
     }
 
-    /// Everything that needs no key, the cheap things first.
-    ///
-    /// An `exp` that is over refuses the token before its signature is looked at: no refusal is as
-    /// common, and none costs less. It tells nobody anything. What is refused so would be refused in
-    /// any case, and that it has expired says of a forged token what its sender has put there, and of
-    /// our clock what everybody knows. All other claims are judged once they are proven.
+    /// Takes the token apart, as far as that needs no key.
     fn open<'a>(
         &self,
         compact: Compact<'a>,
         header: Header<'a>,
         room: &'a mut Room,
-        read: Option<Alleged>,
-        now: UnixTime,
     ) -> Result<Opened<'a>, Error> {
         let typ = self.typ.judge(header.typ.as_deref())?;
         let signed = Signed::new(compact, header, room)?;
-        let alleged = read.map_or_else(|| alleged(&compact), Ok);
+        Ok(Opened { signed, typ })
+    }
+
+    /// Reads the claims, unless that was done, and refuses a token that is over before its signature is
+    /// looked at: no refusal is as common, and so none may cost much. What else is wrong with claims
+    /// is told once they are proven.
+    ///
+    /// That tells nobody anything. What is refused so would be refused in any case; that it has
+    /// expired says of a forged token what its sender has put there, and of our clock what
+    /// everybody knows.
+    fn peek(
+        &self,
+        compact: &Compact<'_>,
+        read: Option<Alleged>,
+        now: UnixTime,
+    ) -> Result<Result<Alleged, Error>, Error> {
+        let alleged = read.map_or_else(|| alleged(compact), Ok);
         if let Ok(alleged) = &alleged
             && let Some(exp) = alleged.expires_at()
         {
             self.rules.judge_end(exp, now)?;
         }
-        Ok(Opened {
-            signed,
-            typ,
-            alleged,
-        })
+        Ok(alleged)
     }
 
     /// What is left once the signature is proven.
     fn close(
         &self,
-        opened: Opened<'_>,
+        opened: &Opened<'_>,
+        alleged: Result<Alleged, Error>,
         lease: Option<Lease>,
         now: UnixTime,
     ) -> Result<Verified, Error> {
-        let claims = opened.alleged?.into_claims().map_err(malformed)?;
+        let claims = alleged?.into_claims().map_err(malformed)?;
         self.rules.judge(&claims, now)?;
         opened.typ.judge(&claims)?;
         let mut verified = Verified::new(claims).with_leeway(self.rules.leeway);
@@ -118,13 +124,21 @@ impl JwtVerifier {
                 Some(header) => (header, false),
                 None => (Header::of(&compact, &mut header, &self.algorithms)?, true),
             };
-            let opened = self.open(compact, header, &mut signature, read, moment.now())?;
+            let opened = self.open(compact, header, &mut signature)?;
             let signed = &opened.signed;
-            let lease = self.keys.prove_now(signed, &self.algorithms, moment)?;
+            let held = self.keys.held(moment);
+            let found = held.find(&signed.header, &self.algorithms, moment);
+            if let Err(Unproven::Refused(error)) = found {
+                return Err(error.into());
+            }
+            // Nobody is asked for keys, either, for the sake of a token that is over.
+            let alleged = self.peek(&compact, read, moment.now())?;
+            let found = found?;
+            found.proves(signed)?;
             if is_new {
                 self.headers.remember(compact.header, &signed.header);
             }
-            Ok(self.close(opened, lease, moment.now())?)
+            Ok(self.close(&opened, alleged, found.lease(), moment.now())?)
         };
         match prove() {
             Ok(verified) => Some(Ok(verified)),
@@ -142,11 +156,12 @@ impl JwtVerifier {
     ) -> Result<Verified, Error> {
         let (mut header, mut signature) = (Room::new(), Room::new());
         let header = Header::of(&compact, &mut header, &self.algorithms)?;
-        let opened = self.open(compact, header, &mut signature, read, moment.now())?;
+        let opened = self.open(compact, header, &mut signature)?;
+        let alleged = self.peek(&compact, read, moment.now())?;
         let proof = self.keys.prove(&opened.signed, &self.algorithms, moment);
         let lease = proof.await?;
         // The keys may have taken seconds.
-        self.close(opened, lease, moment.clock().now())
+        self.close(&opened, alleged, lease, moment.clock().now())
     }
 
     /// Whether an answer is about this very token, as far as it says whose it is.
@@ -182,8 +197,6 @@ fn about_another(claim: &str, found: &str, wanted: Option<&str>) -> String {
 struct Opened<'a> {
     signed: Signed<'a>,
     typ: Typ,
-    /// What is wrong with them is told once they are proven.
-    alleged: Result<Alleged, Error>,
 }
 
 /// Reads the claims of a token that nobody has proven.
