@@ -27,7 +27,7 @@ pub struct Verified {
     more: Option<Box<More>>,
 }
 
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 struct More {
     typ: Option<Box<str>>,
     issuer: Option<Box<str>>,

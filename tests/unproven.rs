@@ -6,8 +6,8 @@ use std::sync::{Arc, LazyLock};
 
 use portcullis::testing::{AuthorizationServer, Endpoint, ManualClock, TokenBuilder};
 use portcullis::{
-    Algorithm, ByIssuer, Carrier, Clock, Credential, Error, JwtVerifier, JwtVerifierBuilder, Moment,
-    Reason, StaticJwks, UnixTime, Verified, Verifier,
+    Algorithm, ByIssuer, Carrier, Clock, Credential, Error, JwtVerifier, JwtVerifierBuilder,
+    Moment, Reason, StaticJwks, UnixTime, Verified, Verifier,
 };
 use proptest::prelude::*;
 
@@ -23,7 +23,11 @@ static FORGER: LazyLock<AuthorizationServer> =
     LazyLock::new(|| AuthorizationServer::builder().clock(CLOCK.clone()).build());
 
 fn good() -> TokenBuilder {
-    ISSUER.token().audience(AUDIENCE).subject("alice").algorithm(Algorithm::ES256)
+    ISSUER
+        .token()
+        .audience(AUDIENCE)
+        .subject("alice")
+        .algorithm(Algorithm::ES256)
 }
 
 fn builder() -> JwtVerifierBuilder {
@@ -31,7 +35,9 @@ fn builder() -> JwtVerifierBuilder {
     good().mint();
     good().algorithm(Algorithm::EdDSA).mint();
     let keys = StaticJwks::from_json(&ISSUER.jwks().to_string()).unwrap();
-    JwtVerifier::builder(ISSUER.issuer(), AUDIENCE).legacy_typ("JWT").keys(keys)
+    JwtVerifier::builder(ISSUER.issuer(), AUDIENCE)
+        .legacy_typ("JWT")
+        .keys(keys)
 }
 
 fn show(verifier: &impl Verifier, token: &str) -> Result<Verified, Error> {
@@ -63,7 +69,10 @@ fn a_token_that_is_over_is_refused_whoever_signed_it() {
         assert_eq!(error.to_string(), words);
         assert!(format!("{error:?}").contains(words));
         let several = ByIssuer::new([builder().build().unwrap()]).unwrap();
-        assert_eq!(show(&several, &token).err().unwrap().reason(), Reason::Expired);
+        assert_eq!(
+            show(&several, &token).err().unwrap().reason(),
+            Reason::Expired
+        );
     }
 }
 
@@ -86,7 +95,10 @@ fn nothing_else_is_told_of_claims_that_nobody_has_proven() {
     ] {
         let verifier = builder().build().unwrap();
         let reason = |token: &str| show(&verifier, token).err().unwrap().reason();
-        assert_eq!(reason(&token.clone().signed_by(&FORGER).mint()), Reason::Signature);
+        assert_eq!(
+            reason(&token.clone().signed_by(&FORGER).mint()),
+            Reason::Signature
+        );
         assert_eq!(reason(&token.mint()), proven);
     }
 }
@@ -111,7 +123,13 @@ fn header() -> impl Strategy<Value = String> {
     let algorithms = ["ES256", "EdDSA", "HS256", "none", "RS256"];
     let kids = ["es256-1", "eddsa-1", "other", ""];
     let typs = ["at+jwt", "JWT", "AT+JWT", "logout+jwt"];
-    let more = ["", "", r#","crit":["exp"]"#, r#","jku":"https://evil.example""#, r#","alg":"x""#];
+    let more = [
+        "",
+        "",
+        r#","crit":["exp"]"#,
+        r#","jku":"https://evil.example""#,
+        r#","alg":"x""#,
+    ];
     (
         prop::sample::select(&algorithms[..]),
         prop::option::weighted(0.9, prop::sample::select(&kids[..])),

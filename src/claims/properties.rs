@@ -37,7 +37,11 @@ fn write(value: &Value, escaped: u64, json: &mut String) {
 }
 
 fn text() -> impl Strategy<Value = String> {
-    prop_oneof!["[a-z\"\\\\, :/]{0,6}", "\\PC{0,4}", Just("é\u{1f600}\n".to_owned())]
+    prop_oneof![
+        "[a-z\"\\\\, :/]{0,6}",
+        "\\PC{0,4}",
+        Just("é\u{1f600}\n".to_owned())
+    ]
 }
 
 fn texts() -> impl Strategy<Value = Value> {

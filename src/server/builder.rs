@@ -43,6 +43,8 @@ pub struct ResourceServerBuilder {
     fault: Option<ConfigError>,
     #[cfg(feature = "cache")]
     capacity: usize,
+    #[cfg(feature = "cache")]
+    tokens_at_hand: bool,
 }
 
 impl ResourceServer {
@@ -63,6 +65,8 @@ impl ResourceServer {
             fault: None,
             #[cfg(feature = "cache")]
             capacity: 10_000,
+            #[cfg(feature = "cache")]
+            tokens_at_hand: true,
         }
     }
 }
@@ -287,11 +291,22 @@ impl ResourceServerBuilder {
         self
     }
 
-    /// How many verdicts are remembered, and a tenth of that of refusals. Default: 10,000, about
-    /// 20 MB with tokens of a kilobyte.
+    /// How many verdicts are remembered, and a tenth of that of refusals; zero: no verdict is. Default:
+    /// 10,000, which takes about 10 MB. The chapter [`performance`](crate::performance) tells how to
+    /// choose.
     #[cfg(feature = "cache")]
     pub fn verdict_capacity(mut self, verdicts: u64) -> ResourceServerBuilder {
         self.capacity = usize::try_from(verdicts).unwrap_or(usize::MAX);
+        self
+    }
+
+    /// Keeps no token in memory for longer than its request takes. Default: each thread keeps the text of
+    /// up to 64 tokens that it is shown again and again, since comparing it is faster than anything else;
+    /// all others are remembered by a name that tells nothing about them. For who must assume that
+    /// somebody reads the memory of the process. It costs about 0.2 microseconds for each request.
+    #[cfg(feature = "cache")]
+    pub fn keep_no_tokens(mut self) -> ResourceServerBuilder {
+        self.tokens_at_hand = false;
         self
     }
 
@@ -303,8 +318,9 @@ impl ResourceServerBuilder {
     /// names a header that is no carrier, two carriers read the same header, nothing tells two kinds
     /// apart, two kinds have one name, a JSON pointer of a kind is none, there are kinds without a
     /// verifier, there is a tie without a second slot or a second slot without a carrier or a kind,
-    /// a query parameter has no name, the realm is not printable ASCII, a challenge scope looks like another parameter, or
-    /// the credential limit is zero.
+    /// a query parameter has no name, the realm is not printable ASCII, a challenge scope looks like another parameter,
+    /// the credential limit is zero, more than 16,777,216 verdicts are to be remembered, or the operating
+    /// system gives no random numbers.
     pub fn build(mut self) -> Result<ResourceServer, ConfigError> {
         if let Some(fault) = self.fault {
             return Err(fault);
@@ -351,7 +367,7 @@ impl ResourceServerBuilder {
             limit: self.limit,
             preflight: self.preflight,
             #[cfg(feature = "cache")]
-            verdicts: Arc::new(Verdicts::new(self.capacity)?),
+            verdicts: Arc::new(Verdicts::new(self.capacity, self.tokens_at_hand)?),
             #[cfg(feature = "cache")]
             in_need: Default::default(),
         })))

@@ -32,8 +32,8 @@ type Outcome = Result<AccessToken, Error>;
 pub(crate) struct Verdicts {
     namer: Namer,
     accepted: Table,
-    /// Of `accepted`, for copies at hand.
-    owner: Owner,
+    /// Of `accepted`, for copies at hand, if there are any.
+    owner: Option<Owner>,
     /// Apart, so that a flood of bad tokens evicts no good one.
     refused: Cache<Name, Kept>,
     flights: Mutex<Flights>,
@@ -87,21 +87,22 @@ impl Verdicts {
     /// # Errors
     ///
     /// [`ConfigError`] if `capacity` is more than any machine holds, or there are no random numbers.
-    pub(crate) fn new(capacity: usize) -> Result<Verdicts, ConfigError> {
+    pub(crate) fn new(capacity: usize, at_hand: bool) -> Result<Verdicts, ConfigError> {
         if capacity > MOST_VERDICTS {
             return Err(ConfigError::new(format!(
                 "verdict capacity is {capacity}, wanted at most {MOST_VERDICTS}"
             )));
         }
-        Ok(Verdicts::with(capacity, Namer::new()?))
+        let owner = at_hand.then(Owner::new);
+        Ok(Verdicts::with(capacity, Namer::new()?, owner))
     }
 
-    fn with(capacity: usize, namer: Namer) -> Verdicts {
+    fn with(capacity: usize, namer: Namer, owner: Option<Owner>) -> Verdicts {
         let refusals = (capacity / REFUSED_SHARE).max(1);
         Verdicts {
             namer,
             accepted: Table::new(capacity),
-            owner: Owner::new(),
+            owner,
             refused: Cache::builder()
                 .max_capacity(refusals as u64)
                 .expire_after(ClearAway)
@@ -118,7 +119,7 @@ impl Verdicts {
         token: &[u8],
         now: UnixTime,
     ) -> Option<AccessToken> {
-        self.owner.recall(carrier, token, now)
+        self.owner?.recall(carrier, token, now)
     }
 
     pub(crate) fn name(&self, credential: &Credential<'_>) -> Name {
@@ -142,7 +143,9 @@ impl Verdicts {
             && entry.token.stands(now)
         {
             entry.mark_used();
-            self.owner.note(credential, entry);
+            if let Some(owner) = self.owner {
+                owner.note(credential, entry);
+            }
             return Some(Ok(entry.token.clone()));
         }
         self.recall_refusal(name, now).map(Err)

@@ -18,7 +18,7 @@ const LIFETIME: VerdictLifetime = VerdictLifetime::accepted(Duration::from_secs(
     .revoked(Duration::from_secs(20));
 
 fn verdicts() -> Arc<Verdicts> {
-    Arc::new(Verdicts::with(100, namer()))
+    Arc::new(Verdicts::with(100, namer(), Some(Owner::new())))
 }
 
 /// The same for all memories here.
@@ -420,6 +420,17 @@ fn what_is_shown_again_and_again_is_at_hand_for_as_long_as_the_table_holds_it() 
     assert!(!on_another_thread, "each thread has its own");
     lease.withdraw();
     assert!(!is_at_hand(&verdicts, &bearer, NOW), "its key is withdrawn");
+}
+
+#[test]
+fn who_wants_no_token_kept_has_none_at_hand() {
+    let bearer = Carrier::bearer();
+    let verdicts = Verdicts::with(100, namer(), None);
+    verdicts.found(key(), accepted(UnixTime::MAX));
+    for _ in 0..3 {
+        shown(&verdicts, "a", &bearer, NOW).unwrap().unwrap();
+        assert!(!is_at_hand(&verdicts, &bearer, NOW));
+    }
 }
 
 /// Real threads: whoever looks after something was forgotten finds nothing from before.
