@@ -1,0 +1,310 @@
+//! What is remembered is what would be found out: two gates that differ in their memory alone answer the
+//! same, whatever happens in between.
+
+// A test says what must be there by taking it.
+#![allow(clippy::unwrap_used)]
+
+use std::time::Duration;
+
+use portcullis::testing::{AuthorizationServer, ManualClock};
+use portcullis::{
+    AccessToken, Carrier, ClaimSet, Clock, Credential, Error, Kind, Kinds, Lookup, LookupVerifier,
+    RemoteJwks, ResourceServer, Unavailable, UnixTime, When,
+};
+use proptest::prelude::*;
+use serde_json::json;
+
+const AUDIENCE: &str = "https://api.example.com/";
+
+/// When it begins. All that ends does so at a multiple of [`TICK`] after it.
+const BEGIN: u64 = 1_795_262_400;
+
+/// Between two moments at which something may end; the gates are asked in the middle, so that a wait
+/// of two seconds for a key carries no question across an end.
+const TICK: u64 = 20;
+
+/// The two gates, and the issuer that both trust. They share its keys: only what was proven with
+/// them is remembered by one and not by the other.
+struct Pair {
+    issuer: AuthorizationServer,
+    forger: AuthorizationServer,
+    clock: ManualClock,
+    remembering: ResourceServer,
+    forgetful: ResourceServer,
+    tokens: Vec<String>,
+}
+
+/// A store whose answers never change: what is remembered of one that changes is allowed to be old.
+struct Store;
+
+impl Lookup for Store {
+    async fn look_up(&self, token: &str) -> Result<Option<ClaimSet>, Unavailable> {
+        let Some(ticks) = token.strip_prefix("opaque-") else {
+            return Ok(None);
+        };
+        let ticks: u64 = ticks.parse().unwrap_or_default();
+        let claims = json!({"sub": "robot", "scope": "a b", "exp": BEGIN + ticks * TICK});
+        Ok(Some(ClaimSet::from_serialize(&claims)?))
+    }
+}
+
+impl Pair {
+    async fn new() -> Pair {
+        let clock = ManualClock::at(UnixTime::from_secs(BEGIN as i64));
+        let issuer = AuthorizationServer::builder().clock(clock.clone()).build();
+        let keys = RemoteJwks::discover(issuer.issuer()).fetch(issuer.fetcher());
+        let keys = keys.build().unwrap();
+        let gate = |memory: Option<()>| {
+            let mut jwt = portcullis::JwtVerifier::builder(issuer.issuer(), AUDIENCE)
+                .leeway(Duration::ZERO)
+                .keys(keys.clone());
+            let mut lookup = LookupVerifier::builder(Store);
+            if memory.is_none() {
+                jwt = jwt.remember_accepted(Duration::ZERO);
+                lookup = lookup
+                    .remember_accepted(Duration::ZERO)
+                    .remember_refused(Duration::ZERO);
+            }
+            let kinds = Kinds::new([
+                Kind::named("person").without_claim("robot"),
+                Kind::named("robot").with_claim("robot").without_claim("both"),
+            ]);
+            issuer
+                .resource_server()
+                .route(When::jwt(), jwt.build().unwrap())
+                .route(When::opaque(), lookup.build().unwrap())
+                .kinds(kinds.unwrap())
+                .build()
+                .unwrap()
+        };
+        let (remembering, forgetful) = (gate(Some(())), gate(None));
+        let mut pair = Pair {
+            forger: AuthorizationServer::builder().clock(clock.clone()).build(),
+            issuer,
+            clock,
+            remembering,
+            forgetful,
+            tokens: Vec::new(),
+        };
+        pair.forgetful.ready().await.unwrap();
+        for form in 0..FORMS {
+            pair.mint(form, 3);
+        }
+        pair.turn(0).await;
+        pair
+    }
+
+    /// A new token of some form, that ends some ticks from the last one.
+    fn mint(&mut self, form: usize, ticks: u64) {
+        let now = self.clock.now().as_secs() as u64;
+        let last = (now - BEGIN) / TICK;
+        let left = ((last + ticks) * TICK + BEGIN) as i64 - now as i64;
+        let good = self.issuer.token().scope("a b").expires_in(left);
+        self.tokens.push(match form {
+            0 => good.mint(),
+            1 => good.subject("bob").claim("robot", true).mint(),
+            // Of no kind.
+            2 => good.claim("robot", true).claim("both", true).mint(),
+            3 => good.audience("https://other.example/").mint(),
+            4 => good.signed_by(&self.forger).mint(),
+            5 => good.typ("JWT").mint(),
+            6 => good.expires_in(-1).mint(),
+            7 => good.claim("nbf", BEGIN + (last + 2) * TICK).mint(),
+            8 => format!("opaque-{}", last + ticks),
+            9 => format!("unknown-{ticks}"),
+            _ => good.mint().replacen('.', "-", 1),
+        });
+    }
+
+    /// Turns the clock to the middle of a tick, and lets the keys follow.
+    async fn turn(&self, ticks: u64) {
+        let now = self.clock.now().as_secs() as u64;
+        let tick = (now - BEGIN) / TICK + ticks;
+        self.clock
+            .set(UnixTime::from_secs((BEGIN + tick * TICK + TICK / 4) as i64));
+        settle().await;
+    }
+
+    /// What both answer, asked at once.
+    async fn ask(&self, token: &str) -> (Answer, Answer) {
+        let ask = |server: &ResourceServer| {
+            let (server, token) = (server.clone(), token.to_owned());
+            tokio::spawn(async move {
+                let request =
+                    http::Request::get("/").header("authorization", format!("Bearer {token}"));
+                let (mut parts, ()) = request.body(()).unwrap().into_parts();
+                Answer::of(&server, server.authenticate(&mut parts).await)
+            })
+        };
+        let (one, other) = (ask(&self.remembering), ask(&self.forgetful));
+        settle().await;
+        // Whoever waits for a key waits two seconds of this clock.
+        for _ in 0..4 {
+            if one.is_finished() && other.is_finished() {
+                break;
+            }
+            self.clock.advance(Duration::from_secs(1));
+            settle().await;
+        }
+        (one.await.unwrap(), other.await.unwrap())
+    }
+
+    fn forget(&self, forget: impl Fn(&ResourceServer)) {
+        forget(&self.remembering);
+        forget(&self.forgetful);
+    }
+}
+
+async fn settle() {
+    for _ in 0..50 {
+        tokio::task::yield_now().await;
+    }
+}
+
+/// All that a handler or a client gets to see.
+#[derive(Debug, PartialEq)]
+enum Answer {
+    Passed {
+        claims: String,
+        scopes: String,
+        kind: String,
+        principal: String,
+        ends: Option<UnixTime>,
+    },
+    Refused {
+        status: u16,
+        challenge: String,
+        reason: String,
+        // Not the sentence for the log: of two who miss a key together, only one asks for it.
+    },
+}
+
+impl Answer {
+    fn of(server: &ResourceServer, outcome: Result<Option<AccessToken>, Error>) -> Answer {
+        match outcome {
+            Ok(token) => {
+                let token = token.unwrap();
+                Answer::Passed {
+                    claims: token.claims().as_json().to_owned(),
+                    scopes: token.scopes().to_string(),
+                    kind: token.kind().to_owned(),
+                    principal: token.principal().to_string(),
+                    ends: token.expires_at(),
+                }
+            }
+            Err(error) => {
+                let answer = server.answer(&error);
+                let challenge = answer.headers().get("www-authenticate");
+                Answer::Refused {
+                    status: answer.status().as_u16(),
+                    challenge: format!("{challenge:?}"),
+                    reason: format!("{:?}", error.reason()),
+                }
+            }
+        }
+    }
+}
+
+/// How many forms of tokens [`Pair::mint`] knows.
+const FORMS: usize = 11;
+
+/// What happens.
+#[derive(Clone, Debug)]
+enum Step {
+    Show(usize),
+    Mint(usize, u64),
+    Turn(u64),
+    Forget(usize),
+    ForgetBob,
+    ForgetAll,
+    Rotate,
+    WithdrawOld,
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    prop_oneof![
+        12 => (0usize..64).prop_map(Step::Show),
+        3 => (0..FORMS, 1u64..20).prop_map(|(form, ticks)| Step::Mint(form, ticks)),
+        4 => (1u64..8).prop_map(Step::Turn),
+        1 => (100u64..400).prop_map(Step::Turn),
+        1 => (0usize..64).prop_map(Step::Forget),
+        1 => Just(Step::ForgetBob),
+        1 => Just(Step::ForgetAll),
+        1 => Just(Step::Rotate),
+        1 => Just(Step::WithdrawOld),
+    ]
+}
+
+async fn play(steps: Vec<Step>) -> Result<u64, TestCaseError> {
+    let mut pair = Pair::new().await;
+    let mut passed = 0;
+    for (number, step) in steps.iter().enumerate() {
+        match step {
+            Step::Show(which) => {
+                let token = pair.tokens[which % pair.tokens.len()].clone();
+                // Again: what the first time found out is remembered now.
+                for time in ["first", "second"] {
+                    let (remembered, fresh) = pair.ask(&token).await;
+                    prop_assert_eq!(
+                        &remembered,
+                        &fresh,
+                        "step {}, {} time, {}",
+                        number,
+                        time,
+                        token
+                    );
+                    passed += u64::from(matches!(fresh, Answer::Passed { .. }));
+                }
+                pair.turn(0).await;
+            }
+            Step::Mint(form, ticks) => pair.mint(*form, *ticks),
+            Step::Turn(ticks) => pair.turn(*ticks).await,
+            Step::Forget(which) => {
+                let token = &pair.tokens[which % pair.tokens.len()];
+                let carrier = Carrier::bearer();
+                pair.forget(|server| server.forget(&Credential::new(token, &carrier)));
+            }
+            Step::ForgetBob => pair.forget(|server| server.forget_subject("bob")),
+            Step::ForgetAll => pair.forget(ResourceServer::forget_all),
+            Step::Rotate => pair.issuer.rotate(),
+            Step::WithdrawOld => pair.issuer.withdraw_old(),
+        }
+    }
+    Ok(passed)
+}
+
+fn on_a_runtime<T>(future: impl Future<Output = T>) -> T {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build();
+    runtime.unwrap().block_on(future)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 64, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn a_remembered_answer_is_the_one_that_would_be_found_out(
+        steps in proptest::collection::vec(step(), 1..40),
+    ) {
+        on_a_runtime(play(steps))?;
+    }
+}
+
+/// The property is worth nothing if no token ever passes, is refused later, or passes from memory.
+#[test]
+fn the_steps_do_what_they_say() {
+    let good = 0;
+    let shown = |steps: &[Step]| on_a_runtime(play(steps.to_vec())).unwrap();
+    assert_eq!(shown(&[Step::Show(good)]), 2);
+    assert_eq!(shown(&[Step::Show(good), Step::Turn(3), Step::Show(good)]), 2);
+    // The old key is good until the set is fetched anew.
+    let withdrawn = [Step::Rotate, Step::WithdrawOld];
+    let mut steps = vec![Step::Mint(0, 1_000), Step::Show(FORMS)];
+    steps.extend(withdrawn);
+    steps.extend([Step::Show(FORMS), Step::Turn(200), Step::Show(FORMS)]);
+    assert_eq!(shown(&steps), 4);
+    // Robots of the store and of the issuer; what has no kind and what is unknown never passes.
+    assert_eq!(shown(&[Step::Show(1), Step::Show(8)]), 4);
+    assert_eq!(shown(&[Step::Show(2), Step::Show(4), Step::Show(9)]), 0);
+}
