@@ -67,7 +67,9 @@ impl Pair {
             }
             let kinds = Kinds::new([
                 Kind::named("person").without_claim("robot"),
-                Kind::named("robot").with_claim("robot").without_claim("both"),
+                Kind::named("robot")
+                    .with_claim("robot")
+                    .without_claim("both"),
             ]);
             issuer
                 .resource_server()
@@ -297,7 +299,10 @@ fn the_steps_do_what_they_say() {
     let good = 0;
     let shown = |steps: &[Step]| on_a_runtime(play(steps.to_vec())).unwrap();
     assert_eq!(shown(&[Step::Show(good)]), 2);
-    assert_eq!(shown(&[Step::Show(good), Step::Turn(3), Step::Show(good)]), 2);
+    assert_eq!(
+        shown(&[Step::Show(good), Step::Turn(3), Step::Show(good)]),
+        2
+    );
     // The old key is good until the set is fetched anew.
     let withdrawn = [Step::Rotate, Step::WithdrawOld];
     let mut steps = vec![Step::Mint(0, 1_000), Step::Show(FORMS)];

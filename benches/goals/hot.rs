@@ -1,0 +1,224 @@
+//! Tokens that were seen before.
+
+use axum::body::Body;
+use axum::response::Response;
+use http::{HeaderValue, Request};
+use portcullis::ResourceServer;
+use tower::Service;
+
+use crate::Run;
+use crate::stage::gate::{self, Cold};
+use crate::stage::paired::{Figures, compare};
+use crate::stage::ring::Ring;
+use crate::stage::{hand, route, tokens};
+use crate::table::Goal::{AtMost, None as NoGoal};
+use crate::table::Unit::{Count, Nanoseconds, Ratio};
+use crate::table::{Figure, figure};
+
+pub fn extractor(run: &Run) -> Vec<Figure> {
+    one(
+        run,
+        "extractor",
+        route::extractor,
+        (1.30, 0.0, 1_500.0),
+        ("1.25", "0", "1188"),
+    )
+}
+
+pub fn around(run: &Run) -> Vec<Figure> {
+    one(
+        run,
+        "layer around the router",
+        route::around,
+        (1.45, 2.0, 2_300.0),
+        ("1.40", "2", "1919"),
+    )
+}
+
+pub fn layer(run: &Run) -> Vec<Figure> {
+    let mut figures = one(
+        run,
+        "Router::layer",
+        route::layer,
+        (1.65, 6.0, 3_500.0),
+        ("1.60", "6", "3147"),
+    );
+    let (key, header) = known();
+    let token = tokens::token(&key, 1);
+    let party = Cold::new(gate::verifier(&key)).party(&token);
+    let by_hand = against_open(run, hand::with_moka([(token, party)]), &header);
+    figures[0] = figures[0].clone().by_hand(by_hand.ratio);
+    figures[2] = figures[2]
+        .clone()
+        .by_hand(run.counted.instructions("hand-written, moka"));
+    let empty = against_open(run, route::empty_layer(), &header);
+    let what = "axum's own layer that does nothing: time";
+    figures.push(figure(what, Ratio, NoGoal, Some(empty.ratio)).floor("1.25"));
+    figures
+}
+
+/// A row of time, allocations and instructions.
+fn one<S>(
+    run: &Run,
+    name: &str,
+    form: fn(&ResourceServer) -> S,
+    goals: (f64, f64, f64),
+    floors: (&'static str, &'static str, &'static str),
+) -> Vec<Figure>
+where
+    S: Service<Request<Body>, Response = Response>,
+{
+    let (key, header) = known();
+    let server = gate::gate(&key);
+    gate::acquaint(&server, &header);
+    let time = against_open(run, form(&server), &header);
+    let label = format!("token seen before, {name}");
+    vec![
+        figure(
+            format!("{label}: time ({:.0} ns)", time.nanoseconds),
+            Ratio,
+            AtMost(goals.0),
+            Some(time.ratio),
+        )
+        .floor(floors.0)
+        .quartiles(time.quartiles),
+        figure(
+            format!("{label}: allocations"),
+            Count,
+            AtMost(goals.1),
+            run.counted.allocations(name),
+        )
+        .floor(floors.1),
+        figure(
+            format!("{label}: instructions"),
+            Count,
+            AtMost(goals.2),
+            run.counted.instructions(name),
+        )
+        .floor(floors.2),
+    ]
+}
+
+/// A key, and a token's header.
+fn known() -> (tokens::SigningKey, HeaderValue) {
+    // On a hit no signature is checked; an HMAC's token has the length of an ES256 token.
+    let key = tokens::signing_key("HS256");
+    let header = gate::bearer(&tokens::token(&key, 1));
+    (key, header)
+}
+
+fn against_open<S>(run: &Run, mut service: S, header: &HeaderValue) -> Figures
+where
+    S: Service<Request<Body>, Response = Response>,
+{
+    let mut open = route::unguarded();
+    compare(
+        run.rounds,
+        || route::visit(&mut open, header),
+        || route::visit(&mut service, header),
+    )
+}
+
+pub fn on_top(run: &Run) -> Vec<Figure> {
+    let (key, header) = known();
+    let server = gate::gate(&key);
+    gate::acquaint(&server, &header);
+    let (mut plain, mut both) = (route::layer(&server), route::layer_and_both(&server));
+    let behind = compare(
+        run.rounds,
+        || route::visit(&mut plain, &header),
+        || route::visit(&mut both, &header),
+    );
+    let (mut plain, mut both) = (route::extractor(&server), route::extractor_of_both(&server));
+    let inside = compare(
+        run.rounds,
+        || route::visit(&mut plain, &header),
+        || route::visit(&mut both, &header),
+    );
+    let counted = &run.counted;
+    let without = counted.allocations("extractor");
+    let with = counted.allocations("extractor with scope and claims");
+    let on_top = with.zip(without).map(|(with, without)| with - without);
+    vec![
+        figure(
+            "`Claims<T>` and `RequireScope<R>` behind a layer: time",
+            Nanoseconds,
+            AtMost(60.0),
+            Some(added(behind)),
+        ),
+        figure(
+            "`Claims<T>` and `RequireScope<R>` behind a layer: allocations",
+            Count,
+            AtMost(0.0),
+            counted.allocations("scope and claims behind a layer"),
+        ),
+        figure(
+            "`Claims<T>` and `RequireScope<R>` in the extractor: time",
+            Nanoseconds,
+            AtMost(60.0),
+            Some(added(inside)),
+        ),
+        figure(
+            "`Claims<T>` and `RequireScope<R>` in the extractor: allocations",
+            Count,
+            AtMost(0.0),
+            on_top,
+        ),
+    ]
+}
+
+/// What a side costs more than its baseline, in nanoseconds.
+pub fn added(figures: Figures) -> f64 {
+    figures.nanoseconds - figures.nanoseconds / figures.ratio
+}
+
+pub fn ring(run: &Run) -> Vec<Figure> {
+    let key = tokens::signing_key("HS256");
+    let texts: Vec<String> = (0..10_000).map(|n| tokens::token(&key, n)).collect();
+    let headers: Vec<HeaderValue> = texts.iter().map(|token| gate::bearer(token)).collect();
+    let server = gate::gate(&key);
+    for header in &headers {
+        gate::acquaint(&server, header);
+    }
+    let ours = in_turn(run, route::layer(&server), &headers);
+    let extractor = in_turn(run, route::extractor(&server), &headers);
+    let reader = Cold::new(gate::verifier(&key));
+    let seen = texts.into_iter().map(|token| {
+        let party = reader.party(&token);
+        (token, party)
+    });
+    let by_hand = in_turn(run, hand::with_moka(seen), &headers);
+    vec![
+        figure(
+            "10,000 tokens in turn, Router::layer, digest key",
+            Ratio,
+            AtMost(3.0),
+            Some(ours.ratio),
+        )
+        .floor("2.8 to 3.1")
+        .by_hand(by_hand.ratio)
+        .quartiles(ours.quartiles),
+        figure(
+            "10,000 tokens in turn, extractor",
+            Ratio,
+            NoGoal,
+            Some(extractor.ratio),
+        )
+        .floor("2.7")
+        .quartiles(extractor.quartiles),
+    ]
+}
+
+/// Both sides read the same headers in the same order: what the memory costs, it costs both.
+fn in_turn<S>(run: &Run, mut service: S, headers: &[HeaderValue]) -> Figures
+where
+    S: Service<Request<Body>, Response = Response>,
+{
+    let mut open = route::unguarded();
+    let (mut one, mut other) = (Ring::new(headers.to_vec()), Ring::new(headers.to_vec()));
+    compare(
+        run.rounds,
+        || route::visit(&mut open, one.next()),
+        || route::visit(&mut service, other.next()),
+    )
+}
