@@ -37,6 +37,6 @@ fn remembered(bencher: Bencher, count: u64) {
         eprintln!("{count} tokens: {bytes} resident bytes each");
     }
     let mut headers = Ring::new(headers);
-    let mut service = route::extractor(&server);
-    bencher.bench_local(|| route::visit(&mut service, headers.next()));
+    let service = route::extractor(&server);
+    bencher.bench_local(|| route::visit(&service, headers.next()));
 }

@@ -3,14 +3,12 @@
 
 mod stage;
 
-use axum::body::Body;
-use axum::response::Response;
 use divan::{Bencher, black_box};
-use http::{HeaderValue, Request};
+use http::HeaderValue;
 use portcullis::ResourceServer;
-use tower::Service;
 
 use stage::gate::{self, Cold, ReadEvents, ask, head};
+use stage::route::Route;
 use stage::{hand, route, tokens};
 
 fn main() {
@@ -24,13 +22,10 @@ fn known() -> (ResourceServer, HeaderValue) {
     (server, header)
 }
 
-fn visits<S>(bencher: Bencher, form: fn(&ResourceServer) -> S)
-where
-    S: Service<Request<Body>, Response = Response>,
-{
+fn visits<S: Route>(bencher: Bencher, form: fn(&ResourceServer) -> S) {
     let (server, header) = known();
-    let mut service = form(&server);
-    bencher.bench_local(|| route::visit(&mut service, &header));
+    let service = form(&server);
+    bencher.bench_local(|| route::visit(&service, &header));
 }
 
 #[divan::bench]
@@ -74,8 +69,8 @@ fn h_hand_written_with_moka(bencher: Bencher) {
     let token = tokens::token(&key, 1);
     let party = Cold::new(gate::verifier(&key)).party(&token);
     let header = gate::bearer(&token);
-    let mut router = hand::with_moka([(token, party)]);
-    bencher.bench_local(|| route::visit(&mut router, &header));
+    let router = hand::with_moka([(token, party)]);
+    bencher.bench_local(|| route::visit(&router, &header));
 }
 
 /// Without a route around it.

@@ -31,6 +31,6 @@ fn answered(bencher: Bencher, broken: Broken) {
     let server = gate::gate(&key);
     let headers = (0..256).map(|n| gate::bearer(&(broken.broken)(&key, n)));
     let mut headers = Ring::new(headers.collect());
-    let mut service = route::around(&server);
-    bencher.bench_local(|| route::refuse(&mut service, headers.next()));
+    let service = route::around(&server);
+    bencher.bench_local(|| route::refuse(&service, headers.next()));
 }

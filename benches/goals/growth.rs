@@ -68,11 +68,11 @@ fn among(run: &Run, count: u64, goal: f64, floor: &'static str) -> Figure {
         remember(&many, header);
     }
     let mut headers = Ring::new(headers);
-    let (mut few, mut many) = (route::extractor(&alone), route::extractor(&many));
+    let (few, many) = (route::extractor(&alone), route::extractor(&many));
     let time = compare(
         run.rounds,
-        || route::visit(&mut few, &known),
-        || route::visit(&mut many, headers.next()),
+        || route::visit(&few, &known),
+        || route::visit(&many, headers.next()),
     );
     let what = format!("a hit among {count} remembered tokens, scattered, over a hit on one alone");
     figure(what, Nanoseconds, AtMost(goal), Some(added(time))).floor(floor)

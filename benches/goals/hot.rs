@@ -1,15 +1,13 @@
 //! Tokens that were seen before.
 
-use axum::body::Body;
-use axum::response::Response;
-use http::{HeaderValue, Request};
+use http::HeaderValue;
 use portcullis::ResourceServer;
-use tower::Service;
 
 use crate::Run;
 use crate::stage::gate::{self, Cold};
 use crate::stage::paired::{Figures, compare};
 use crate::stage::ring::Ring;
+use crate::stage::route::Route;
 use crate::stage::{hand, route, tokens};
 use crate::table::Goal::{AtMost, None as NoGoal};
 use crate::table::Unit::{Count, Nanoseconds, Ratio};
@@ -58,16 +56,13 @@ pub fn layer(run: &Run) -> Vec<Figure> {
 }
 
 /// A row of time, allocations and instructions.
-fn one<S>(
+fn one<S: Route>(
     run: &Run,
     name: &str,
     form: fn(&ResourceServer) -> S,
     goals: (f64, f64, f64),
     floors: (&'static str, &'static str, &'static str),
-) -> Vec<Figure>
-where
-    S: Service<Request<Body>, Response = Response>,
-{
+) -> Vec<Figure> {
     let (key, header) = known();
     let server = gate::gate(&key);
     gate::acquaint(&server, &header);
@@ -107,15 +102,12 @@ fn known() -> (tokens::SigningKey, HeaderValue) {
     (key, header)
 }
 
-fn against_open<S>(run: &Run, mut service: S, header: &HeaderValue) -> Figures
-where
-    S: Service<Request<Body>, Response = Response>,
-{
-    let mut open = route::unguarded();
+fn against_open(run: &Run, service: impl Route, header: &HeaderValue) -> Figures {
+    let open = route::unguarded();
     compare(
         run.rounds,
-        || route::visit(&mut open, header),
-        || route::visit(&mut service, header),
+        || route::visit(&open, header),
+        || route::visit(&service, header),
     )
 }
 
@@ -123,17 +115,17 @@ pub fn on_top(run: &Run) -> Vec<Figure> {
     let (key, header) = known();
     let server = gate::gate(&key);
     gate::acquaint(&server, &header);
-    let (mut plain, mut both) = (route::layer(&server), route::layer_and_both(&server));
+    let (plain, both) = (route::layer(&server), route::layer_and_both(&server));
     let behind = compare(
         run.rounds,
-        || route::visit(&mut plain, &header),
-        || route::visit(&mut both, &header),
+        || route::visit(&plain, &header),
+        || route::visit(&both, &header),
     );
-    let (mut plain, mut both) = (route::extractor(&server), route::extractor_of_both(&server));
+    let (plain, both) = (route::extractor(&server), route::extractor_of_both(&server));
     let inside = compare(
         run.rounds,
-        || route::visit(&mut plain, &header),
-        || route::visit(&mut both, &header),
+        || route::visit(&plain, &header),
+        || route::visit(&both, &header),
     );
     let counted = &run.counted;
     let without = counted.allocations("extractor");
@@ -210,15 +202,12 @@ pub fn ring(run: &Run) -> Vec<Figure> {
 }
 
 /// Both sides read the same headers in the same order: what the memory costs, it costs both.
-fn in_turn<S>(run: &Run, mut service: S, headers: &[HeaderValue]) -> Figures
-where
-    S: Service<Request<Body>, Response = Response>,
-{
-    let mut open = route::unguarded();
+fn in_turn(run: &Run, service: impl Route, headers: &[HeaderValue]) -> Figures {
+    let open = route::unguarded();
     let (mut one, mut other) = (Ring::new(headers.to_vec()), Ring::new(headers.to_vec()));
     compare(
         run.rounds,
-        || route::visit(&mut open, one.next()),
-        || route::visit(&mut service, other.next()),
+        || route::visit(&open, one.next()),
+        || route::visit(&service, other.next()),
     )
 }

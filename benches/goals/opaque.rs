@@ -60,12 +60,12 @@ pub fn opaque(run: &Run) -> Vec<Figure> {
     let jwt_server = gate::gate(&key);
     let jwt_header = gate::bearer(&jwt);
     gate::acquaint(&jwt_server, &jwt_header);
-    let mut jwt_route = route::extractor(&jwt_server);
-    let mut opaque_route = route::extractor(&server);
+    let jwt_route = route::extractor(&jwt_server);
+    let opaque_route = route::extractor(&server);
     let later = compare(
         run.rounds,
-        || route::visit(&mut jwt_route, &jwt_header),
-        || route::visit(&mut opaque_route, &header),
+        || route::visit(&jwt_route, &jwt_header),
+        || route::visit(&opaque_route, &header),
     );
     vec![
         figure(

@@ -59,7 +59,7 @@ impl Worker {
 
     fn work(&mut self, calls: u64) {
         for _ in 0..calls {
-            route::visit(&mut self.router, self.headers.next());
+            route::visit(&self.router, self.headers.next());
         }
     }
 }

@@ -4,13 +4,12 @@
 
 use std::hint::black_box;
 
-use axum::response::Response;
-use http::{HeaderValue, Request};
+use http::HeaderValue;
 use portcullis::ResourceServer;
-use tower::Service;
 
 use crate::stage::broken::BROKEN;
 use crate::stage::gate::{self, Party, ask};
+use crate::stage::route::Route;
 use crate::stage::{route, tokens};
 
 /// One way through the gate.
@@ -51,42 +50,33 @@ const fn row(name: &'static str, goal: u64, count: fn() -> u64) -> Row {
 const TIMES: u64 = 65;
 
 /// What a route costs more than the open one, for a token that it knows.
-fn seen<S>(form: fn(&ResourceServer) -> S) -> u64
-where
-    S: Service<Request<axum::body::Body>, Response = Response>,
-{
+fn seen<S: Route>(form: fn(&ResourceServer) -> S) -> u64 {
     let key = tokens::signing_key("ES256");
     let server = gate::gate(&key);
     let header = gate::bearer(&tokens::token(&key, 1));
     gate::acquaint(&server, &header);
-    let mut service = form(&server);
+    let service = form(&server);
     let headers = vec![header; TIMES as usize];
-    over_unguarded(&mut service, &headers)
+    over_unguarded(&service, &headers)
 }
 
 /// What a token that was never seen costs, with its claims read and all remembered, beyond the fields of
 /// the claims.
 fn never_seen() -> u64 {
     let key = tokens::signing_key("ES256");
-    let mut service = route::extractor_of_claims(&gate::gate(&key));
+    let service = route::extractor_of_claims(&gate::gate(&key));
     let headers: Vec<HeaderValue> = (0..TIMES)
         .map(|n| gate::bearer(&tokens::token(&key, n)))
         .collect();
-    over_unguarded(&mut service, &headers) - Party::FIELDS
+    over_unguarded(&service, &headers) - Party::FIELDS
 }
 
-fn over_unguarded<S>(service: &mut S, headers: &[HeaderValue]) -> u64
-where
-    S: Service<Request<axum::body::Body>, Response = Response>,
-{
-    let open = of_route(&mut route::unguarded(), headers);
+fn over_unguarded(service: &impl Route, headers: &[HeaderValue]) -> u64 {
+    let open = of_route(&route::unguarded(), headers);
     of_route(service, headers) - open
 }
 
-fn of_route<S>(service: &mut S, headers: &[HeaderValue]) -> u64
-where
-    S: Service<Request<axum::body::Body>, Response = Response>,
-{
+fn of_route(service: &impl Route, headers: &[HeaderValue]) -> u64 {
     median(headers.iter().map(|header| {
         let request = route::request(header);
         allocations(|| route::call(service, request))

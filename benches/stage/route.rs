@@ -9,9 +9,9 @@ use axum::body::Body;
 use axum::response::Response;
 use axum::routing::get;
 use http::header::{ACCEPT, AUTHORIZATION, HOST, USER_AGENT};
-use http::{HeaderValue, Request};
+use http::{HeaderValue, Method, Request, StatusCode};
 use portcullis::{Authenticate, Authenticated, Claims, RequireScope, ResourceServer};
-use tower::{Layer, Service};
+use tower::{Layer, Service, ServiceExt};
 
 use super::gate::{Party, ReadEvents};
 
@@ -82,44 +82,43 @@ pub fn layer_and_both(server: &ResourceServer) -> Router {
 
 /// A request as a client sends it.
 pub fn request(authorization: &HeaderValue) -> Request<Body> {
-    let mut request = Request::new(Body::empty());
-    *request.uri_mut() = http::Uri::from_static(PATH);
-    let headers = request.headers_mut();
-    headers.insert(HOST, HeaderValue::from_static("api.example.com"));
-    headers.insert(USER_AGENT, HeaderValue::from_static("bench/1.0"));
-    headers.insert(ACCEPT, HeaderValue::from_static("*/*"));
-    headers.insert(AUTHORIZATION, authorization.clone());
-    request
+    Request::builder()
+        .method(Method::GET)
+        .uri(PATH)
+        .header(HOST, "api.example.com")
+        .header(USER_AGENT, "bench/1.0")
+        .header(ACCEPT, "*/*")
+        .header(AUTHORIZATION, authorization)
+        .body(Body::empty())
+        .unwrap()
 }
 
+/// What a route must be for its ways to be measured.
+pub trait Route: Service<Request<Body>, Response = Response> + Clone {}
+
+impl<S: Service<Request<Body>, Response = Response> + Clone> Route for S {}
+
 /// Sends a request, which must be answered at once and well.
-pub fn call<S>(service: &mut S, request: Request<Body>)
-where
-    S: Service<Request<Body>, Response = Response>,
-{
-    let Some(Ok(response)) = now_or_never(service.call(request)) else {
-        panic!("a route of the stage waits or fails");
-    };
-    assert_eq!(response.status(), 200);
+pub fn call(service: &impl Route, request: Request<Body>) {
+    assert_eq!(status(service, request), 200);
 }
 
 /// Sends a new request, from its making to the end of its answer.
-pub fn visit<S>(service: &mut S, authorization: &HeaderValue)
-where
-    S: Service<Request<Body>, Response = Response>,
-{
+pub fn visit(service: &impl Route, authorization: &HeaderValue) {
     call(service, request(authorization));
 }
 
 /// Sends a new request, which must be refused at once.
-pub fn refuse<S>(service: &mut S, authorization: &HeaderValue)
-where
-    S: Service<Request<Body>, Response = Response>,
-{
-    let Some(Ok(response)) = now_or_never(service.call(request(authorization))) else {
-        panic!("a route of the stage waits or fails");
-    };
-    assert_eq!(response.status(), 401);
+pub fn refuse(service: &impl Route, authorization: &HeaderValue) {
+    assert_eq!(status(service, request(authorization)), 401);
+}
+
+/// As a server does it: a service of its own for each request.
+fn status(service: &impl Route, request: Request<Body>) -> StatusCode {
+    match now_or_never(service.clone().oneshot(request)) {
+        Some(Ok(response)) => response.status(),
+        _ => panic!("a route of the stage waits or fails"),
+    }
 }
 
 /// The outcome of what has nothing to wait for. No runtime stands between the clock and the call.
