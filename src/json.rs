@@ -75,6 +75,11 @@ pub(crate) fn is_pointer(text: &str) -> bool {
     text.starts_with('/') && after_tildes.all(|rest| rest.starts_with(['0', '1']))
 }
 
+/// The strings of an array that has none with escapes: what stands between its quotation marks.
+pub(crate) fn quoted(array: &str) -> impl Iterator<Item = &str> {
+    array.split('"').skip(1).step_by(2)
+}
+
 /// Checks that `text` is JSON with no repeated member and bounded depth, whatever it holds.
 pub(crate) fn check(text: &str) -> Result<(), JsonError> {
     let mut reader = serde_json::Deserializer::from_str(text);
@@ -135,7 +140,7 @@ impl<'de, F: FnMut(Cow<'de, str>, Json<'de>)> Visitor<'de> for Members<F> {
     fn visit_map<A: MapAccess<'de>>(mut self, mut map: A) -> Result<(), A::Error> {
         let mut names = Names::new();
         while let Some(name) = map.next_key_seed(Text)? {
-            names.add(&name)?;
+            names.add(name.clone())?;
             let value = map.next_value_seed(Value { depth: DEPTH - 1 })?;
             (self.0)(name, value);
         }
@@ -165,9 +170,9 @@ impl<'a> Names<'a> {
         }
     }
 
-    fn add<E: de::Error>(&mut self, name: &Cow<'a, str>) -> Result<(), E> {
-        let bit = 1_u64 << (mark(name) & 63);
-        if self.seen & bit != 0 && self.holds(name) {
+    fn add<E: de::Error>(&mut self, name: Cow<'a, str>) -> Result<(), E> {
+        let bit = 1_u64 << (mark(&name) & 63);
+        if self.seen & bit != 0 && self.holds(&name) {
             return Err(E::custom(REPEATED));
         }
         self.seen |= bit;
@@ -176,9 +181,9 @@ impl<'a> Names<'a> {
                 *place = name;
                 self.len += 1;
             }
-            _ => {
+            (name, _) => {
                 let many = self.many.get_or_insert_with(HashSet::new);
-                many.insert(name.clone());
+                many.insert(name);
             }
         }
         Ok(())
@@ -302,7 +307,7 @@ impl<'de> Visitor<'de> for Value {
         let mut names = Names::new();
         let mut number = None;
         while let Some(name) = map.next_key_seed(Text)? {
-            names.add(&name)?;
+            names.add(name.clone())?;
             let value = map.next_value_seed(self.inner()?)?;
             if name == BIG_NUMBER
                 && let Json::String(digits) = value

@@ -5,6 +5,8 @@ use std::cell::RefCell;
 use std::fmt;
 use std::sync::Arc;
 
+use crate::json;
+
 /// One scope: a word of the characters RFC 6749 §3.3 allows (`%x21`, `%x23-5B`, `%x5D-7E`).
 ///
 /// Scopes are exact words: `read` does not imply `read:events`, nor the reverse.
@@ -182,10 +184,20 @@ impl Scopes {
         self.0.is_none()
     }
 
+    /// The words between the blanks of a list.
+    pub(crate) fn of_list(list: &str) -> Scopes {
+        shared(Source::List, list)
+    }
+
+    /// The strings of an array that has none with escapes, as [`json::quoted`] reads it.
+    pub(crate) fn of_array(array: &str) -> Scopes {
+        shared(Source::Array, array)
+    }
+
     /// The set of these words; the empty one is none.
-    pub(crate) fn of<'a>(words: impl Iterator<Item = &'a str>) -> Scopes {
+    fn of<'a>(words: impl Iterator<Item = &'a str>) -> Scopes {
         let mut words = words.filter(|word| !word.is_empty());
-        // Nearly every set finds room on the stack, and nearly every one is known already.
+        // Nearly every set finds room on the stack.
         let mut few = [""; FEW];
         let mut len = 0;
         for (place, word) in few.iter_mut().zip(words.by_ref()) {
@@ -207,15 +219,12 @@ impl Scopes {
         if count == 0 {
             return Scopes(None);
         }
-        let (mut few, mut many);
         let size = 4 + 4 * count + bytes;
-        let piece = match size {
-            0..=SHARED => {
-                few = [0; SHARED];
-                &mut few[..size]
-            }
-            _ => {
-                many = vec![0; size];
+        let (mut few, mut many) = ([0; 256], Vec::new());
+        let piece = match few.get_mut(..size) {
+            Some(piece) => piece,
+            None => {
+                many.resize(size, 0);
                 &mut many[..]
             }
         };
@@ -229,7 +238,7 @@ impl Scopes {
             end += word.len();
             place.copy_from_slice(&number(end));
         }
-        Scopes(Some(shared(piece)))
+        Scopes(Some((&*piece).into()))
     }
 
     fn packed(&self) -> Packed<'_> {
@@ -266,39 +275,80 @@ impl<'a> Packed<'a> {
 }
 
 /// How many words find room on the stack.
-const FEW: usize = 32;
+const FEW: usize = 16;
 
-/// The largest set that is shared, in bytes.
-const SHARED: usize = 512;
+/// The longest text whose set is shared.
+const SHARED: usize = 200;
 
-/// The same piece, if one was packed a moment ago. An issuer grants few different sets to many tokens:
-/// so most of them cost neither an allocation nor memory of their own. Each thread has its own few, so
-/// nobody waits.
-fn shared(piece: &[u8]) -> Arc<[u8]> {
-    const PLACES: usize = 16;
-    thread_local! {
-        static LATEST: RefCell<[Option<Arc<[u8]>>; PLACES]> = const { RefCell::new([const { None }; PLACES]) };
+/// What a set is made of.
+#[derive(Clone, Copy, PartialEq)]
+enum Source {
+    List,
+    Array,
+}
+
+/// A set that was made a moment ago, and what it was made of.
+struct Made {
+    source: Source,
+    text: [u8; SHARED],
+    len: usize,
+    scopes: Scopes,
+}
+
+thread_local! {
+    /// Each thread has its own few, so nobody waits.
+    static MADE: RefCell<[Option<Box<Made>>; 8]> = const { RefCell::new([const { None }; 8]) };
+}
+
+/// The set of this text: the same one, if it was made a moment ago. An issuer grants few different sets
+/// to many tokens, so most of them cost neither time nor memory of their own.
+fn shared(source: Source, text: &str) -> Scopes {
+    let make = || match source {
+        Source::List => Scopes::of(text.split(' ')),
+        Source::Array => Scopes::of(json::quoted(text)),
+    };
+    let text = text.as_bytes();
+    if text.len() > SHARED {
+        return make();
     }
-    if piece.len() > SHARED {
-        return piece.into();
-    }
-    let (blocks, rest) = piece.as_chunks();
+    let shared = MADE.try_with(|made| {
+        let mut made = made.borrow_mut();
+        let place = &mut made[place(text)];
+        if let Some(known) = place
+            && known.source == source
+            && known.text[..known.len] == *text
+        {
+            return known.scopes.clone();
+        }
+        let scopes = make();
+        let known = place.get_or_insert_with(|| {
+            Box::new(Made {
+                source,
+                text: [0; SHARED],
+                len: 0,
+                scopes: Scopes::default(),
+            })
+        });
+        known.source = source;
+        known.len = text.len();
+        known.text[..text.len()].copy_from_slice(text);
+        known.scopes = scopes.clone();
+        scopes
+    });
+    // The thread is about to end.
+    shared.unwrap_or_else(|_| make())
+}
+
+/// Which of eight places a text has.
+fn place(text: &[u8]) -> usize {
+    let (blocks, rest) = text.as_chunks();
     let mut last = [0; 8];
     last[..rest.len()].copy_from_slice(rest);
     let mixed = blocks.iter().chain([&last]).fold(0_u64, |mixed, block| {
         let mixed = mixed.rotate_left(23) ^ u64::from_le_bytes(*block);
         mixed.wrapping_mul(0x9e37_79b9_7f4a_7c15)
     });
-    let place = (mixed >> 60) as usize % PLACES;
-    let shared = LATEST.try_with(|latest| {
-        let mut latest = latest.borrow_mut();
-        match &latest[place] {
-            Some(known) if **known == *piece => known.clone(),
-            _ => latest[place].insert(piece.into()).clone(),
-        }
-    });
-    // The thread is about to end.
-    shared.unwrap_or_else(|_| piece.into())
+    (mixed >> 61) as usize
 }
 
 impl<S: Into<Box<str>>> FromIterator<S> for Scopes {
@@ -313,7 +363,7 @@ impl std::str::FromStr for Scopes {
 
     /// Splits a space-separated list, as in the `scope` claim (RFC 8693 §4.2).
     fn from_str(list: &str) -> Result<Scopes, Self::Err> {
-        Ok(Scopes::of(list.split(' ')))
+        Ok(Scopes::of_list(list))
     }
 }
 
@@ -366,7 +416,7 @@ mod tests {
 
     #[test]
     fn sets_of_every_size_hold_their_words_and_no_other() {
-        for size in [0, 1, 2, 31, 32, 33, 100, 1_000] {
+        for size in [0, 1, 2, 15, 16, 17, 100, 1_000] {
             let words: Vec<String> = (0..size).map(|n| format!("w{n}")).collect();
             let scopes: Scopes = words.iter().rev().map(String::as_str).collect();
             let mut sorted: Vec<&str> = words.iter().map(String::as_str).collect();
@@ -381,15 +431,28 @@ mod tests {
     }
 
     #[test]
-    fn the_same_words_are_kept_once() {
-        let one: Scopes = "read write".parse().unwrap();
-        let other: Scopes = ["write", "read", "read"].into_iter().collect();
+    fn the_same_text_is_kept_once_and_no_other_is_taken_for_it() {
         let same = |one: &Scopes, other: &Scopes| {
             Arc::ptr_eq(one.0.as_ref().unwrap(), other.0.as_ref().unwrap())
         };
+        let (one, other) = (Scopes::of_list("read write"), Scopes::of_list("read write"));
         assert!(same(&one, &other));
-        let joined: Scopes = ["readwrite"].into_iter().collect();
-        assert!(!same(&one, &joined) && one != joined);
+        assert_eq!(one, Scopes::of_array(r#""write","read" , "read""#));
+        // The same text read in the other way.
+        let text = r#""a","b c""#;
+        for _ in 0..2 {
+            let (array, list) = (Scopes::of_array(text), Scopes::of_list(text));
+            assert_eq!(array.iter().collect::<Vec<_>>(), ["a", "b c"]);
+            assert_eq!(list.iter().collect::<Vec<_>>(), [r#""a","b"#, r#"c""#]);
+        }
+        // More than there are places, of lengths around the longest.
+        for round in 0..3 {
+            for n in 0..40 {
+                let word = format!("{}{n}", "w".repeat(n * 7));
+                assert_eq!(Scopes::of_list(&word).to_string(), word, "{round}");
+            }
+        }
+        assert!(Scopes::of_list("").is_empty() && Scopes::of_array("").is_empty());
     }
 
     #[test]

@@ -120,10 +120,10 @@ async fn no_issuer_is_asked_for_keys_for_the_sake_of_a_token_that_is_over() {
 
 /// Headers that an issuer or a forger may write.
 fn header() -> impl Strategy<Value = String> {
-    let algorithms = ["ES256", "EdDSA", "HS256", "none", "RS256"];
-    let kids = ["es256-1", "eddsa-1", "other", ""];
-    let typs = ["at+jwt", "JWT", "AT+JWT", "logout+jwt"];
-    let more = [
+    let algorithms = vec!["ES256", "EdDSA", "HS256", "none", "RS256"];
+    let kids = vec!["es256-1", "eddsa-1", "other", ""];
+    let typs = vec!["at+jwt", "JWT", "AT+JWT", "logout+jwt"];
+    let more = vec![
         "",
         "",
         r#","crit":["exp"]"#,
@@ -131,10 +131,10 @@ fn header() -> impl Strategy<Value = String> {
         r#","alg":"x""#,
     ];
     (
-        prop::sample::select(&algorithms[..]),
-        prop::option::weighted(0.9, prop::sample::select(&kids[..])),
-        prop::option::weighted(0.9, prop::sample::select(&typs[..])),
-        prop::sample::select(&more[..]),
+        prop::sample::select(algorithms),
+        prop::option::weighted(0.9, prop::sample::select(kids)),
+        prop::option::weighted(0.9, prop::sample::select(typs)),
+        prop::sample::select(more),
     )
         .prop_map(|(algorithm, kid, typ, more)| {
             let kid = kid.map_or_else(String::new, |kid| format!(r#","kid":"{kid}""#));

@@ -123,8 +123,8 @@ impl Alleged {
     fn words(&self, words: &Words) -> Scopes {
         match words {
             Words::Absent => Scopes::default(),
-            Words::Spaced(span) => Scopes::of(self.text(*span).split(' ')),
-            Words::Quoted(span) => Scopes::of(quoted(self.text(*span))),
+            Words::Spaced(span) => Scopes::of_list(self.text(*span)),
+            Words::Quoted(span) => Scopes::of_array(self.text(*span)),
             Words::Taken(scopes) => scopes.clone(),
         }
     }
@@ -137,11 +137,6 @@ impl Alleged {
         };
         text.unwrap_or_default()
     }
-}
-
-/// What stands in quotation marks, in a text without escapes.
-pub(super) fn quoted(text: &str) -> impl Iterator<Item = &str> {
-    text.split('"').skip(1).step_by(2)
 }
 
 /// Sorts the members of one object into their places.
@@ -208,10 +203,10 @@ impl<'a> Reader<'a> {
         });
     }
 
-    fn text(&mut self, text: &Cow<'_, str>) -> Span<u32> {
+    fn text(&mut self, text: Cow<'_, str>) -> Span<u32> {
         match text {
             Cow::Borrowed(text) => self.span(text),
-            Cow::Owned(text) => self.copy(text),
+            Cow::Owned(text) => self.copy(&text),
         }
     }
 
@@ -232,7 +227,7 @@ impl<'a> Reader<'a> {
 
     fn string(&mut self, claim: &'static str, value: Json<'_>) -> Span<u32> {
         match value {
-            Json::String(text) => self.text(&text),
+            Json::String(text) => self.text(text),
             other => {
                 self.wrong(claim, &other, "a string");
                 (0, 0)
@@ -243,7 +238,7 @@ impl<'a> Reader<'a> {
     /// For claims nobody judges by type: anything but a string reads as absent.
     fn optional_string(&mut self, value: Json<'_>) -> Span<u32> {
         match value {
-            Json::String(text) => self.text(&text),
+            Json::String(text) => self.text(text),
             _ => (0, 0),
         }
     }
@@ -261,7 +256,7 @@ impl<'a> Reader<'a> {
     fn audience(&mut self, value: Json<'_>) {
         self.far.flags.set(Flags::ADDRESSED);
         match value {
-            Json::String(text) => self.far.places.aud = self.text(&text),
+            Json::String(text) => self.far.places.aud = self.text(text),
             Json::Strings(ends) => {
                 self.far.flags.set(Flags::LISTED);
                 self.far.places.aud = self.quoted(ends);
@@ -315,7 +310,7 @@ impl<'a> Reader<'a> {
     fn words(&mut self, claim: &'static str, value: Json<'_>, split: bool) -> Words {
         match value {
             Json::Null => Words::Absent,
-            Json::String(list) if split => Words::Spaced(self.text(&list)),
+            Json::String(list) if split => Words::Spaced(self.text(list)),
             Json::Strings(ends) => Words::Quoted(self.quoted(ends)),
             Json::Escaped => Words::Taken(self.escaped(claim).into_iter().collect()),
             other => {

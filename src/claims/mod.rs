@@ -271,7 +271,7 @@ impl<'a> Audience<'a> {
         };
         let each = claims.facts.audiences().iter();
         one.into_iter()
-            .chain(alleged::quoted(listed.unwrap_or_default()))
+            .chain(json::quoted(listed.unwrap_or_default()))
             .chain(each.filter_map(|span| claims.text(*span)))
     }
 

@@ -106,7 +106,7 @@ proptest! {
         for (place, (name, value)) in members.iter().enumerate() {
             json.push_str(if place == 0 { "" } else { "," });
             write_string(name, escaped >> place & 0x11, &mut json);
-            json.push_str(":");
+            json.push(':');
             json.push_str(&blank);
             write(value, escaped, &mut json);
         }
@@ -129,9 +129,11 @@ proptest! {
             prop_assert_eq!(claims.audience().iter().collect::<Vec<_>>(), aud);
             prop_assert_eq!(claims.audience().is_absent(), tree.get("aud").is_none());
             let scopes = words(tree.get("scope").or(tree.get("scp")));
-            prop_assert_eq!(claims.scopes().iter().collect::<Vec<_>>(), scopes);
+            let held = claims.scopes();
+            prop_assert_eq!(held.iter().collect::<Vec<_>>(), scopes);
             let permissions = words(tree.get("permissions"));
-            prop_assert_eq!(claims.permissions().iter().collect::<Vec<_>>(), permissions);
+            let held = claims.permissions();
+            prop_assert_eq!(held.iter().collect::<Vec<_>>(), permissions);
             let dates = [claims.expires_at(), claims.not_before(), claims.issued_at()];
             for (name, date) in ["exp", "nbf", "iat"].into_iter().zip(dates) {
                 let seconds = tree.get(name).and_then(Value::as_f64);
@@ -140,8 +142,8 @@ proptest! {
                     seconds.map(|seconds| (seconds * 1000.0) as i64)
                 );
             }
-            for (name, value) in &members {
-                prop_assert_eq!(claims.get(name), Some(value));
+            for (name, _) in &members {
+                prop_assert_eq!(claims.get(name), tree.get(name));
                 prop_assert!(claims.holds(name));
             }
             prop_assert!(!claims.holds("absent"));
