@@ -27,7 +27,7 @@ const OURS: &str = "portcullis";
 const LEFT_OUT: &str = "no gate";
 
 const WIDTH: f64 = 900.0;
-const LEFT: f64 = 262.0;
+const LEFT: f64 = 268.0;
 const RIGHT: f64 = 60.0;
 const TOP: f64 = 150.0;
 const BAR: f64 = 9.0;
@@ -74,6 +74,8 @@ fn svg(report: &Report) -> String {
          width=\"{WIDTH}\" height=\"{height}\" role=\"img\" \
          aria-label=\"What gates cost, as ratios to the same route without a gate\">\n{STYLE}"
     );
+    // Paper of its own: the page may be dark while the reader's system is light.
+    rectangle(&mut svg, 0.0, 0.0, WIDTH, height, "paper");
     head(&mut svg);
     grid(&mut svg, &scale, bottom);
     for (number, row) in rows.iter().enumerate() {
@@ -88,6 +90,7 @@ fn svg(report: &Report) -> String {
 const STYLE: &str = "<style>
   svg { color: #1f2328; font-family: system-ui, -apple-system, 'Segoe UI', 'DejaVu Sans', sans-serif; font-size: 12px; }
   text { fill: currentColor; }
+  .paper { fill: #ffffff; }
   .title { font-size: 17px; font-weight: 600; }
   .muted { opacity: .68; font-size: 11px; }
   .name { font-size: 13px; }
@@ -101,6 +104,7 @@ const STYLE: &str = "<style>
   .cpu { fill: #2f6fd0; }
   @media (prefers-color-scheme: dark) {
     svg { color: #e6edf3; }
+    .paper { fill: #0d1117; }
     .one { fill: #2fbf85; }
     .ring { fill: #93cf5b; }
     .new { fill: #e3a53c; }
@@ -143,7 +147,7 @@ fn grid(svg: &mut String, scale: &Scale, bottom: f64) {
         16.0,
         TOP - 14.0,
         "muted",
-        "gate, version, crypto, allocations over no gate",
+        "version, crypto, allocations added",
     );
 }
 

@@ -40,7 +40,9 @@ fn answer(stream: TcpStream, origin: &str, published: &[(String, String)]) -> io
     while request.read_line(&mut line)? > 2 {
         line.clear();
     }
-    let path = first.split(' ').nth(1).unwrap_or_default();
+    let target = first.split(' ').nth(1).unwrap_or_default();
+    // One peer asks for the key it wants in the query.
+    let path = target.split('?').next().unwrap_or_default();
     let body = document(&format!("{origin}{path}"), origin, published);
     let status = if body.is_some() {
         "200 OK"

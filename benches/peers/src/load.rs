@@ -1,6 +1,7 @@
 //! Requests over connections that are kept: as cheap as can be, so that the server is what is measured.
 
 use std::cell::Cell;
+use std::io;
 use std::net::SocketAddr;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
@@ -32,46 +33,59 @@ pub fn request(token: &str) -> Vec<u8> {
         .into_bytes()
 }
 
-/// Sends these requests in turn, each connection one after the other.
-pub async fn send(
-    server: SocketAddr,
-    requests: &[Vec<u8>],
-    until: Until,
-) -> Result<Answered, String> {
-    let requests: Rc<[Vec<u8>]> = requests.into();
-    let sent = Rc::new(Cell::new(0));
-    let begun = Instant::now();
-    let local = LocalSet::new();
-    let mut connections = Vec::new();
-    for _ in 0..CONNECTIONS {
-        let (requests, sent) = (Rc::clone(&requests), Rc::clone(&sent));
-        connections.push(local.spawn_local(async move {
-            let mut connection = Connection::open(server).await?;
-            loop {
-                let number = sent.get();
-                match until {
-                    Until::Elapsed(window) if begun.elapsed() >= window => {
-                        return Ok::<(), String>(());
-                    }
-                    Until::Sent(count) if number >= count => return Ok(()),
-                    _ => sent.set(number + 1),
-                }
-                connection.ask(&requests[number % requests.len()]).await?;
-            }
-        }));
+/// Holds the connections to one server.
+pub struct Client {
+    connections: Vec<Connection>,
+}
+
+impl Client {
+    pub async fn new(server: SocketAddr) -> Result<Client, String> {
+        let mut connections = Vec::new();
+        for _ in 0..CONNECTIONS {
+            let open = Connection::open(server).await;
+            connections.push(open.map_err(|error| error.to_string())?);
+        }
+        Ok(Client { connections })
     }
-    local
-        .run_until(async {
-            for connection in connections {
-                connection.await.map_err(|error| error.to_string())??;
+
+    /// Sends these requests in turn, on each connection one after the other.
+    pub async fn send(
+        &mut self,
+        requests: &Rc<[Vec<u8>]>,
+        until: Until,
+    ) -> Result<Answered, String> {
+        let sent = Rc::new(Cell::new(0));
+        let begun = Instant::now();
+        let tasks = LocalSet::new();
+        let work = self.connections.drain(..).map(|mut connection| {
+            let (requests, sent) = (Rc::clone(requests), Rc::clone(&sent));
+            tasks.spawn_local(async move {
+                loop {
+                    let number = sent.get();
+                    match until {
+                        Until::Elapsed(window) if begun.elapsed() >= window => break,
+                        Until::Sent(count) if number >= count => break,
+                        _ => sent.set(number + 1),
+                    }
+                    connection.ask(&requests[number % requests.len()]).await?;
+                }
+                Ok::<Connection, String>(connection)
+            })
+        });
+        let work: Vec<_> = work.collect();
+        let done = async {
+            for task in work {
+                let connection = task.await.map_err(|error| error.to_string())??;
+                self.connections.push(connection);
             }
             Ok::<(), String>(())
+        };
+        tasks.run_until(done).await?;
+        Ok(Answered {
+            requests: sent.get(),
+            took: begun.elapsed(),
         })
-        .await?;
-    Ok(Answered {
-        requests: sent.get(),
-        took: begun.elapsed(),
-    })
+    }
 }
 
 struct Connection {
@@ -80,13 +94,9 @@ struct Connection {
 }
 
 impl Connection {
-    async fn open(server: SocketAddr) -> Result<Connection, String> {
-        let stream = TcpStream::connect(server)
-            .await
-            .map_err(|error| error.to_string())?;
-        stream
-            .set_nodelay(true)
-            .map_err(|error| error.to_string())?;
+    async fn open(server: SocketAddr) -> io::Result<Connection> {
+        let stream = TcpStream::connect(server).await?;
+        stream.set_nodelay(true)?;
         Ok(Connection {
             stream,
             buffer: vec![0; 4096],
@@ -94,7 +104,7 @@ impl Connection {
     }
 
     async fn ask(&mut self, request: &[u8]) -> Result<(), String> {
-        let failed = |error: std::io::Error| error.to_string();
+        let failed = |error: io::Error| error.to_string();
         self.stream.write_all(request).await.map_err(failed)?;
         let mut read = 0;
         loop {

@@ -2,15 +2,17 @@
 //! time the child has used.
 
 use std::io::{BufRead, BufReader};
-use std::net::SocketAddr;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
+use std::rc::Rc;
 use std::time::Duration;
+
+use tokio::runtime::Runtime;
 
 use crate::gate::{Entry, Gate};
 use crate::gates;
 use crate::in_process::{checked, runtime};
-use crate::load::{Answered, Until, send};
+use crate::load::{Answered, Client, Until, request};
 use crate::report::{Load, Loopback};
 use crate::stage::{Stage, Tokens};
 
@@ -50,44 +52,31 @@ pub fn measure(
             ..Loopback::default()
         });
     }
-    let requests: Vec<Vec<u8>> = tokens
-        .good
-        .iter()
-        .map(|token| crate::load::request(token))
-        .collect();
-    let none = Server::start(gates::find(entry.baseline)?, stage)?;
-    let gate = Server::start(entry, stage)?;
+    let requests: Vec<Vec<u8>> = tokens.good.iter().map(|token| request(token)).collect();
+    let one: Rc<[Vec<u8>]> = requests[..1].into();
+    let all: Rc<[Vec<u8>]> = requests.into();
     let runtime = runtime()?;
-    let run = |server: &Server, requests: &[Vec<u8>], until: Until| {
-        let before = server.cpu()?;
-        let answered = runtime.block_on(send(server.address, requests, until))?;
-        let used = server.cpu()?.saturating_sub(before);
-        Ok::<_, String>(Turn::new(answered, used))
-    };
-    let time = Until::Elapsed(effort.window);
+    let start = |entry: &Entry| Server::start(entry, stage, &runtime);
+    let mut none = start(gates::find(entry.baseline)?)?;
+    let mut gate = start(entry)?;
     let mut found = Loopback::default();
-    for (cell, requests) in [
-        (&mut found.one, &requests[..1]),
-        (&mut found.ring, &requests[..]),
-    ] {
+    let window = Until::Elapsed(effort.window);
+    let once = Until::Sent(all.len());
+    for (cell, requests) in [(&mut found.one, &one), (&mut found.ring, &all)] {
         // Each token once, so that who remembers has seen it.
-        run(&none, requests, Until::Sent(requests.len()))?;
-        run(&gate, requests, Until::Sent(requests.len()))?;
-        let mut turns = Vec::new();
-        for _ in 0..effort.rounds {
-            turns.push((run(&none, requests, time)?, run(&gate, requests, time)?));
-        }
-        *cell = Some(summary(&turns));
+        none.turn(requests, once)?;
+        gate.turn(requests, once)?;
+        let turns = (0..effort.rounds)
+            .map(|_| Ok((none.turn(requests, window)?, gate.turn(requests, window)?)));
+        *cell = Some(summary(&turns.collect::<Result<Vec<_>, String>>()?));
     }
     if entry.remembers {
-        let mut turns = Vec::new();
-        for _ in 0..effort.rounds {
-            // Who has seen no token; each is sent once.
-            let gate = Server::start(entry, stage)?;
-            let all = Until::Sent(requests.len());
-            turns.push((run(&none, &requests, all)?, run(&gate, &requests, all)?));
-        }
-        found.distinct = Some(summary(&turns));
+        // One that has seen no token, in each round; each token is sent once.
+        let turns = (0..effort.rounds.div_ceil(2)).map(|_| {
+            let mut gate = start(entry)?;
+            Ok((none.turn(&all, once)?, gate.turn(&all, once)?))
+        });
+        found.distinct = Some(summary(&turns.collect::<Result<Vec<_>, String>>()?));
     }
     Ok(found)
 }
@@ -131,14 +120,15 @@ fn summary(turns: &[(Turn, Turn)]) -> Load {
     }
 }
 
-/// A child that serves a gate, ended when it is dropped.
-struct Server {
+/// A child that serves a gate, ended when it is dropped, and the connections to it.
+struct Server<'a> {
     child: Child,
-    address: SocketAddr,
+    client: Client,
+    runtime: &'a Runtime,
 }
 
-impl Server {
-    fn start(entry: &Entry, stage: &Path) -> Result<Server, String> {
+impl Server<'_> {
+    fn start<'a>(entry: &Entry, stage: &Path, runtime: &'a Runtime) -> Result<Server<'a>, String> {
         let this = std::env::current_exe().map_err(|error| error.to_string())?;
         let mut child = Command::new(this)
             .args(["serve", "--gate", entry.name, "--stage"])
@@ -151,14 +141,29 @@ impl Server {
             // What the child says later goes nowhere: it says nothing.
             let _ = BufReader::new(output).read_line(&mut line);
         }
-        match line.trim().parse() {
-            Ok(address) => Ok(Server { child, address }),
-            Err(_) => {
+        let connected = match line.trim().parse() {
+            Ok(address) => runtime.block_on(Client::new(address)),
+            Err(_) => Err("it cannot be served".to_owned()),
+        };
+        match connected {
+            Ok(client) => Ok(Server {
+                child,
+                client,
+                runtime,
+            }),
+            Err(error) => {
                 let _ = child.kill();
                 let _ = child.wait();
-                Err("it cannot be served".to_owned())
+                Err(error)
             }
         }
+    }
+
+    fn turn(&mut self, requests: &Rc<[Vec<u8>]>, until: Until) -> Result<Turn, String> {
+        let before = self.cpu()?;
+        let answered = self.runtime.block_on(self.client.send(requests, until))?;
+        let used = self.cpu()?.saturating_sub(before);
+        Ok(Turn::new(answered, used))
     }
 
     /// The CPU time that its threads have used, in nanoseconds' resolution.
@@ -179,7 +184,7 @@ impl Server {
     }
 }
 
-impl Drop for Server {
+impl Drop for Server<'_> {
     fn drop(&mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();

@@ -142,12 +142,12 @@ fn measure(arguments: &Arguments, entry: &Entry, stage: &Path) -> Result<Row, St
     if !arguments.in_process {
         let effort = match arguments.quick {
             true => Effort {
-                rounds: 3,
-                window: Duration::from_millis(300),
+                rounds: 9,
+                window: Duration::from_millis(100),
             },
             false => Effort {
-                rounds: 7,
-                window: Duration::from_secs(1),
+                rounds: 25,
+                window: Duration::from_millis(250),
             },
         };
         let whole = Stage::read(stage)?;
@@ -175,14 +175,20 @@ fn in_child(entry: &Entry, stage: &Path, rounds: usize) -> Result<Row, String> {
         .map_err(|error| error.to_string())?;
     if !output.status.success() {
         let told = String::from_utf8_lossy(&output.stderr);
-        return Err(told
-            .trim()
-            .lines()
-            .next_back()
-            .unwrap_or("it ended")
-            .to_owned());
+        return Err(reason(&told));
     }
     serde_json::from_slice(&output.stdout).map_err(|error| error.to_string())
+}
+
+/// Why a child ended: what it panicked with, or the last it said.
+fn reason(told: &str) -> String {
+    let mut lines = told.lines().filter(|line| !line.trim().is_empty());
+    let panicked = lines.clone().position(|line| line.contains("panicked at"));
+    let line = match panicked {
+        Some(line) => lines.nth(line + 1),
+        None => lines.next_back(),
+    };
+    line.unwrap_or("it ended without a word").to_owned()
 }
 
 /// The files with the tokens, made when they are first asked for and removed with the run.

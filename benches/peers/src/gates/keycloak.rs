@@ -1,5 +1,8 @@
 //! axum-keycloak-auth: a layer, with the realm's keys found through its metadata.
 
+use std::sync::Arc;
+use std::time::Duration;
+
 use axum::routing::get;
 use axum::{Extension, Router};
 use axum_keycloak_auth::decode::KeycloakToken;
@@ -36,8 +39,13 @@ async fn build(source: Source) -> Result<Box<dyn Gate>, String> {
         .server(server)
         .realm("peers".to_owned())
         .build();
+    let instance = Arc::new(KeycloakAuthInstance::new(config));
+    // A request that comes before the fetch has begun meets an assertion in the layer.
+    while !instance.is_operational().await {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
     let layer = KeycloakAuthLayer::<String, Extra>::builder()
-        .instance(KeycloakAuthInstance::new(config))
+        .instance(instance)
         .passthrough_mode(PassthroughMode::Block)
         .persist_raw_claims(false)
         .expected_audiences(vec![AUDIENCE.to_owned()])
