@@ -29,6 +29,9 @@ pub const ANSWER: &str = "no events";
 
 pub type Waiting<'a, T> = Pin<Box<dyn Future<Output = T> + 'a>>;
 
+/// A gate, once it has its keys.
+pub type Built = Waiting<'static, Result<Box<dyn Gate>, String>>;
+
 /// The route behind a gate.
 pub trait Gate {
     /// One request, as the server of axum makes it: the service is cloned and called. Polled once, by
@@ -61,7 +64,7 @@ pub struct Entry {
     /// The gate it is compared with: none, on the same axum.
     pub baseline: &'static str,
     /// Configures it as its documentation shows.
-    pub build: fn(Source) -> Waiting<'static, Result<Box<dyn Gate>, String>>,
+    pub build: fn(Source) -> Built,
 }
 
 impl Entry {

@@ -23,8 +23,12 @@ pub struct Effort {
     pub window: Duration,
 }
 
-/// Serves a gate until the process is ended. Tells its address on standard output.
+/// Serves a gate until its parent closes standard input, or dies. Tells its address on standard output.
 pub fn serve(entry: &Entry, stage: &Stage) -> Result<(), String> {
+    std::thread::spawn(|| {
+        let _ = std::io::copy(&mut std::io::stdin(), &mut std::io::sink());
+        std::process::exit(0);
+    });
     let runtime = runtime()?;
     let (source, tokens) = stage.of("RS256")?;
     let gate: Box<dyn Gate> = runtime.block_on((entry.build)(source.clone()))?;
@@ -133,6 +137,7 @@ impl Server<'_> {
         let mut child = Command::new(this)
             .args(["serve", "--gate", entry.name, "--stage"])
             .arg(stage)
+            .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()
             .map_err(|error| error.to_string())?;
