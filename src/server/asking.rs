@@ -30,7 +30,7 @@ impl Inner {
         credential: &Credential<'_>,
         need: Need,
     ) -> Result<AccessToken, Error> {
-        let name = self.verdicts.name(credential);
+        let name = self.verdicts.name_of(credential);
         let now = self.clock.now();
         let flight = self.verdicts.one_flight(name, need, now, || {
             let server = self.clone();
@@ -72,7 +72,7 @@ impl Inner {
         if !error.is_outage() {
             return Err(error);
         }
-        let name = self.verdicts.name(credential);
+        let name = self.verdicts.name_of(credential);
         let known = self.verdicts.recall_in_need(&name, self.clock.now());
         let token = known.ok_or(error)?;
         if !self.in_need.swap(true, Ordering::Relaxed) {

@@ -18,7 +18,7 @@ use crate::hierarchy::ScopeHierarchy;
 use crate::principal::PrincipalType;
 use crate::token::{AccessToken, GateId, SecondSlot, Term};
 #[cfg(feature = "cache")]
-use crate::verdict::{Finding, Verdicts};
+use crate::verdict::{Finding, Name, Verdicts};
 use crate::verified::Verified;
 use crate::verify::{ErasedVerifier, Moment};
 
@@ -192,18 +192,17 @@ impl Inner {
     fn look(&self, slot: &Slot, parts: &Parts, strangers: Strangers) -> Result<Look, Error> {
         let moment = Moment::of(&self.clock);
         #[cfg(feature = "cache")]
-        if let Some((carrier, token)) = slot.glance(parts)
-            && let Some(token) = self.verdicts.recall_at_hand(carrier, token, moment.now())
-        {
-            return Ok(Look::Known(token));
-        }
+        let name = match self.remembered(slot, parts, moment.now()) {
+            Ok(token) => return Ok(Look::Known(token)),
+            Err(name) => name,
+        };
         let Some(credential) = slot.find(parts, self.limit)? else {
             return slot.absent(strangers).map(|()| Look::Absent);
         };
         #[cfg(feature = "cache")]
-        let name = self.verdicts.name(&credential);
+        let name = name.unwrap_or_else(|| self.verdicts.name_of(&credential));
         #[cfg(feature = "cache")]
-        if let Some(outcome) = self.verdicts.recall_for(&credential, &name, moment.now()) {
+        if let Some(outcome) = self.verdicts.recall(&name, moment.now()) {
             return outcome.map(Look::Known);
         }
         #[cfg(feature = "cache")]
@@ -225,6 +224,25 @@ impl Inner {
             outcome.or_else(|error| self.in_need(&credential, error))
         };
         outcome.map(Look::Known)
+    }
+
+    /// The token that the only carrier in use holds, if it was accepted before; else its name, as far as
+    /// it could be told at a glance. Not even the grammar is judged: what was accepted has it.
+    #[cfg(feature = "cache")]
+    fn remembered(
+        &self,
+        slot: &Slot,
+        parts: &Parts,
+        now: UnixTime,
+    ) -> Result<AccessToken, Option<Name>> {
+        let (carrier, token) = slot.glance(parts, self.limit).ok_or(None)?;
+        let at_hand = self.verdicts.recall_at_hand(carrier, token, now);
+        if let Some(known) = at_hand {
+            return Ok(known);
+        }
+        let name = self.verdicts.name(carrier, token);
+        let known = self.verdicts.recall_shown(carrier, token, &name, now);
+        known.ok_or(Some(name))
     }
 
     /// Decides the kind and how long the verdict stands of whoever was asked at `asked`.

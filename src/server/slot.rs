@@ -110,9 +110,15 @@ impl Slot {
 
     /// What the only carrier in use holds, unread; `None` if finding that takes a closer look.
     #[cfg(feature = "cache")]
-    pub(super) fn glance<'a>(&'a self, parts: &'a Parts) -> Option<(&'a Carrier, &'a [u8])> {
+    pub(super) fn glance<'a>(
+        &'a self,
+        parts: &'a Parts,
+        limit: usize,
+    ) -> Option<(&'a Carrier, &'a [u8])> {
         match self.not_beside.is_empty() || parts.uri.query().is_none() {
-            true => Carrier::glance(&self.carriers, parts),
+            true => {
+                Carrier::glance(&self.carriers, parts).filter(|(_, token)| token.len() <= limit)
+            }
             false => None,
         }
     }

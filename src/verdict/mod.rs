@@ -7,6 +7,7 @@ mod near;
 mod table;
 
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use moka::Expiry;
@@ -36,6 +37,8 @@ pub(crate) struct Verdicts {
     owner: Option<Owner>,
     /// Apart, so that a flood of bad tokens evicts no good one.
     refused: Cache<Name, Kept>,
+    /// Whether there ever was one.
+    has_refused: AtomicBool,
     flights: Mutex<Flights>,
     /// By a byte of the name. What was found out about one of these while something was forgotten is
     /// not remembered.
@@ -107,6 +110,7 @@ impl Verdicts {
                 .max_capacity(refusals as u64)
                 .expire_after(ClearAway)
                 .build(),
+            has_refused: AtomicBool::new(false),
             flights: Mutex::default(),
             forgetting: Forgetting::new(),
         }
@@ -122,8 +126,12 @@ impl Verdicts {
         self.owner?.recall(carrier, token, now)
     }
 
-    pub(crate) fn name(&self, credential: &Credential<'_>) -> Name {
-        self.namer.name(credential)
+    pub(crate) fn name(&self, carrier: &Carrier, token: &[u8]) -> Name {
+        self.namer.name(carrier, token)
+    }
+
+    pub(crate) fn name_of(&self, credential: &Credential<'_>) -> Name {
+        self.name(credential.carrier(), credential.token().as_bytes())
     }
 
     /// To be taken before a verification begins, and given to [`keep`](Self::keep) after it.
@@ -131,24 +139,22 @@ impl Verdicts {
         self.forgetting.memory(name.byte())
     }
 
-    /// What is known, if it still stands, for the one who shows the credential of that name.
-    pub(crate) fn recall_for(
+    /// What was accepted under that name, if it still stands. As the name of a text that was found
+    /// well-formed before, it can be no other's.
+    pub(crate) fn recall_shown(
         &self,
-        credential: &Credential<'_>,
+        carrier: &Carrier,
+        token: &[u8],
         name: &Name,
         now: UnixTime,
-    ) -> Option<Outcome> {
-        if let Some(found) = self.accepted.get(name)
-            && let Some(entry) = found.as_ref()
-            && entry.token.stands(now)
-        {
-            entry.mark_used();
-            if let Some(owner) = self.owner {
-                owner.note(credential, entry);
-            }
-            return Some(Ok(entry.token.clone()));
+    ) -> Option<AccessToken> {
+        let found = self.accepted.get(name)?;
+        let entry = found.as_ref().filter(|entry| entry.token.stands(now))?;
+        entry.mark_used();
+        if let Some(owner) = self.owner {
+            owner.note(carrier, token, entry);
         }
-        self.recall_refusal(name, now).map(Err)
+        Some(entry.token.clone())
     }
 
     /// What is known, if it still stands.
@@ -162,6 +168,10 @@ impl Verdicts {
     }
 
     fn recall_refusal(&self, name: &Name, now: UnixTime) -> Option<Error> {
+        // Where all tokens are JWTs there never is any, and looking takes as long as the rest.
+        if !self.has_refused.load(Ordering::Relaxed) {
+            return None;
+        }
         let kept = self.refused.get(name)?;
         if now < kept.until {
             return Some(kept.what);
@@ -201,6 +211,7 @@ impl Verdicts {
                 let put = || {
                     let (what, until) = (error.clone(), at + left);
                     if left > Duration::ZERO {
+                        self.has_refused.store(true, Ordering::Relaxed);
                         self.refused.insert(name, Kept { what, until, left });
                     }
                 };
@@ -223,7 +234,7 @@ impl Verdicts {
 
     /// Forgets what is known, and what a verification under way is about to find out.
     pub(crate) fn forget(&self, credential: &Credential<'_>) {
-        let name = self.name(credential);
+        let name = self.name_of(credential);
         let clear = || self.unlist_and_clear(&name);
         self.forgetting.forget(name.byte(), clear);
     }

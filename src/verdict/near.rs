@@ -14,7 +14,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::table::Entry;
 use crate::clock::UnixTime;
-use crate::credential::{Carrier, Credential};
+use crate::credential::Carrier;
 use crate::token::AccessToken;
 
 /// How many tokens a thread keeps, of all servers: about 2 KiB each.
@@ -35,7 +35,7 @@ struct Place {
 }
 
 struct Copy {
-    token: Box<str>,
+    token: Box<[u8]>,
     carrier: Carrier,
     /// Whose table it was made of.
     owner: Owner,
@@ -66,7 +66,7 @@ impl Owner {
             let near = near.try_borrow().ok()?;
             let copy = near.0.get(place_of(token))?.copy.as_ref()?;
             let is_it = copy.owner == self
-                && *copy.token.as_bytes() == *token
+                && *copy.token == *token
                 && copy.carrier == *carrier
                 && copy.entry.is_held()
                 && copy.verdict.stands(now);
@@ -81,8 +81,8 @@ impl Owner {
 
     /// Notes that the table had `entry` for this credential: a copy is made when it comes again before
     /// another takes its place.
-    pub(super) fn note(self, credential: &Credential<'_>, entry: &Arc<Entry>) {
-        let at = place_of(credential.token().as_bytes());
+    pub(super) fn note(self, carrier: &Carrier, token: &[u8], entry: &Arc<Entry>) {
+        let at = place_of(token);
         let note = |near: &RefCell<Near>| {
             let mut near = near.try_borrow_mut().ok()?;
             if near.0.is_empty() {
@@ -95,8 +95,8 @@ impl Owner {
                 return None;
             }
             place.copy.replace(Copy {
-                token: credential.token().into(),
-                carrier: credential.carrier().clone(),
+                token: token.into(),
+                carrier: carrier.clone(),
                 owner: self,
                 verdict: entry.token.copy(),
                 entry: entry.clone(),

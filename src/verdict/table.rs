@@ -272,14 +272,14 @@ mod tests {
     use super::super::name::Namer;
     use super::*;
     use crate::claims::ClaimSet;
-    use crate::credential::{Carrier, Credential};
+    use crate::credential::Carrier;
     use crate::verified::Verified;
 
     const NOW: UnixTime = UnixTime::from_secs(1_000);
 
     fn name(number: usize) -> Name {
         let namer = Namer::with(&[7; 16]).unwrap();
-        namer.name(&Credential::new(&number.to_string(), &Carrier::bearer()))
+        namer.name(&Carrier::bearer(), number.to_string().as_bytes())
     }
 
     /// Of the token `number`, good for so many seconds.

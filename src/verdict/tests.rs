@@ -27,7 +27,7 @@ fn namer() -> Namer {
 }
 
 fn name(token: &str, carrier: &Carrier) -> Name {
-    namer().name(&Credential::new(token, carrier))
+    namer().name(carrier, token.as_bytes())
 }
 
 fn key() -> Name {
@@ -352,10 +352,11 @@ fn a_runtime_that_shuts_down_leaves_nobody_waiting() {
 
 /// What a request finds, at hand or in the table.
 fn shown(verdicts: &Verdicts, token: &str, carrier: &Carrier, now: UnixTime) -> Option<Outcome> {
-    let credential = Credential::new(token, carrier);
-    let at_hand = verdicts.recall_at_hand(carrier, token.as_bytes(), now);
-    let known = || verdicts.recall_for(&credential, &verdicts.name(&credential), now);
-    at_hand.map(Ok).or_else(known)
+    let bytes = token.as_bytes();
+    let name = verdicts.name(carrier, bytes);
+    let at_hand = verdicts.recall_at_hand(carrier, bytes, now);
+    let accepted = at_hand.or_else(|| verdicts.recall_shown(carrier, bytes, &name, now));
+    accepted.map(Ok).or_else(|| verdicts.recall(&name, now))
 }
 
 fn is_at_hand(verdicts: &Verdicts, carrier: &Carrier, now: UnixTime) -> bool {
