@@ -52,6 +52,7 @@ pub(crate) fn quote_list<'a>(texts: impl IntoIterator<Item = &'a str>) -> String
 }
 
 /// As [`quote_list`], for a sentence that is written at once.
+#[cfg_attr(not(feature = "jwt"), allow(dead_code))]
 pub(crate) struct QuotedList<I>(pub(crate) I);
 
 impl<'a, I: Iterator<Item = &'a str> + Clone> fmt::Display for QuotedList<I> {

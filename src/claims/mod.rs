@@ -54,6 +54,7 @@ pub struct ClaimSet {
 }
 
 /// Claims whose presence matters, not their value.
+#[cfg_attr(not(feature = "jwt"), allow(dead_code))]
 #[derive(Default, Clone, Copy)]
 pub(crate) struct Marks {
     /// A key the sender must prove to hold (RFC 7800): `cnf`.

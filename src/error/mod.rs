@@ -54,6 +54,7 @@ struct Inner {
 enum Sentence {
     Words(Cow<'static, str>),
     /// The commonest of all refusals is put into words only if somebody reads it.
+    #[cfg_attr(not(any(feature = "jwt", feature = "introspection")), allow(dead_code))]
     Expired {
         at: UnixTime,
         now: UnixTime,
@@ -94,6 +95,7 @@ impl Error {
     }
 
     /// Refuses what was good until `at`.
+    #[cfg_attr(not(any(feature = "jwt", feature = "introspection")), allow(dead_code))]
     pub(crate) fn expired(at: UnixTime, now: UnixTime) -> Error {
         Error::with(Reason::Expired, Sentence::Expired { at, now })
     }
