@@ -1,7 +1,14 @@
 //! base64url as JOSE spells it (RFC 7515 §2): no padding, no blanks, no stray bits, so that one octet
 //! string has one spelling.
 
+#[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
+use std::sync::LazyLock;
+
 use base64::Engine as _;
+#[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
+use base64::engine::GeneralPurpose;
+#[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
+use base64::engine::Simd;
 use base64::engine::general_purpose::NO_PAD;
 
 /// How many octets so many characters stand for, if they are as many as can stand for some.
@@ -14,15 +21,16 @@ pub(super) fn decoded_len(characters: usize) -> Option<usize> {
     Some(characters / 4 * 3 + rest)
 }
 
+/// Many characters at a time where the processor can: a token has about a thousand of them.
+#[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
+static ENGINE: LazyLock<Simd> = LazyLock::new(|| Simd::url_safe(NO_PAD));
+#[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
+static ENGINE: GeneralPurpose = GeneralPurpose::new(&base64::alphabet::URL_SAFE, NO_PAD);
+
 /// Decodes `text` into `octets`, which are as many as [`decoded_len`] says. `None` if it is not the
 /// one spelling of these octets.
 pub(super) fn decode(text: &[u8], octets: &mut [u8]) -> Option<()> {
-    // Many characters at a time where the processor can: a token has about a thousand of them.
-    #[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
-    let engine = base64::engine::Simd::url_safe(NO_PAD);
-    #[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
-    let engine = base64::engine::GeneralPurpose::new(&base64::alphabet::URL_SAFE, NO_PAD);
-    let decoded = engine.decode_slice(text, octets).ok()?;
+    let decoded = ENGINE.decode_slice(text, octets).ok()?;
     (decoded == octets.len()).then_some(())
 }
 

@@ -1,5 +1,7 @@
 //! A proven token: what handlers get, where a request keeps it, and what may be asked of it.
 
+#[cfg(feature = "cache")]
+mod kept;
 mod policy;
 mod presence;
 
@@ -20,6 +22,8 @@ use crate::scope::Scopes;
 use crate::typed::Typed;
 use crate::verified::Verified;
 
+#[cfg(feature = "cache")]
+pub(crate) use self::kept::Kept;
 pub(crate) use self::policy::ask;
 #[cfg(feature = "axum")]
 pub(crate) use self::policy::refusal;
@@ -48,13 +52,16 @@ pub(crate) use presence::{GateId, Presence, SecondSlot};
 #[derive(Clone)]
 pub struct AccessToken(Arc<Facts>);
 
-struct Facts {
+/// What [`AccessToken`]s of one verdict share.
+pub(crate) struct Facts {
     verified: Verified,
     kind: Arc<str>,
     principal: PrincipalType,
     hierarchy: Option<Arc<ScopeHierarchy>>,
     term: Term,
     typed: Typed,
+    #[cfg(feature = "cache")]
+    kept: Kept,
 }
 
 /// How long a verdict stands.
@@ -101,6 +108,8 @@ impl AccessToken {
             hierarchy,
             term,
             typed: Typed::default(),
+            #[cfg(feature = "cache")]
+            kept: Kept::default(),
         }))
     }
 
@@ -290,22 +299,40 @@ impl AccessToken {
         }
     }
 
-    /// The end of the time in which the verdict serves while its verifier cannot be asked.
-    #[cfg_attr(not(feature = "cache"), allow(dead_code))]
-    pub(crate) fn in_need_until(&self) -> UnixTime {
-        self.0.term.in_need_until
+    #[cfg(feature = "cache")]
+    pub(crate) fn of_facts(facts: &Arc<Facts>) -> AccessToken {
+        AccessToken(facts.clone())
     }
 
-    /// Whether what proved it is still trusted.
-    #[cfg_attr(not(feature = "cache"), allow(dead_code))]
-    pub(crate) fn is_trusted(&self, now: UnixTime) -> bool {
-        self.0.verified.is_trusted(now)
+    #[cfg(feature = "cache")]
+    pub(crate) fn facts(&self) -> &Arc<Facts> {
+        &self.0
     }
+}
 
+#[cfg(feature = "cache")]
+impl Facts {
     /// Whether the verdict still stands: its time is not over and what proved it is still trusted.
-    #[cfg_attr(not(feature = "cache"), allow(dead_code))]
     pub(crate) fn stands(&self, now: UnixTime) -> bool {
-        now < self.0.term.good_until && self.is_trusted(now)
+        now < self.term.good_until && self.verified.is_trusted(now)
+    }
+
+    /// Whether it may serve, if only while its verifier cannot be asked.
+    pub(crate) fn serves_in_need(&self, now: UnixTime) -> bool {
+        now < self.in_need_until() && self.verified.is_trusted(now)
+    }
+
+    /// The end of the time in which it serves while its verifier cannot be asked.
+    pub(crate) fn in_need_until(&self) -> UnixTime {
+        self.term.in_need_until
+    }
+
+    pub(crate) fn subject(&self) -> Option<&str> {
+        self.verified.claims().subject()
+    }
+
+    pub(crate) fn kept(&self) -> &Kept {
+        &self.kept
     }
 }
 

@@ -17,7 +17,7 @@ use self::flights::Flights;
 use self::forgetting::{Forgetting, Memory};
 use self::name::Namer;
 use self::near::Owner;
-use self::table::{Entry, Table};
+use self::table::Table;
 use crate::clock::UnixTime;
 use crate::credential::{Carrier, Credential};
 use crate::error::{ConfigError, Error, ErrorKind};
@@ -149,20 +149,20 @@ impl Verdicts {
         now: UnixTime,
     ) -> Option<AccessToken> {
         let found = self.accepted.get(name)?;
-        let entry = found.as_ref().filter(|entry| entry.token.stands(now))?;
-        entry.mark_used();
+        let entry = found.as_ref().filter(|entry| entry.stands(now))?;
+        entry.kept().mark_used();
         if let Some(owner) = self.owner {
             owner.note(carrier, token, entry);
         }
-        Some(entry.token.clone())
+        Some(AccessToken::of_facts(entry))
     }
 
     /// What is known, if it still stands.
     pub(crate) fn recall(&self, name: &Name, now: UnixTime) -> Option<Outcome> {
         let found = self.accepted.get(name);
         let accepted = found.as_ref().and_then(|found| found.as_ref());
-        match accepted.filter(|entry| entry.token.stands(now)) {
-            Some(entry) => Some(Ok(entry.token.clone())),
+        match accepted.filter(|entry| entry.stands(now)) {
+            Some(entry) => Some(Ok(AccessToken::of_facts(entry))),
             None => self.recall_refusal(name, now).map(Err),
         }
     }
@@ -185,7 +185,9 @@ impl Verdicts {
     pub(crate) fn recall_in_need(&self, name: &Name, now: UnixTime) -> Option<AccessToken> {
         let found = self.accepted.get(name)?;
         let entry = found.as_ref()?;
-        entry.serves_in_need(now).then(|| entry.token.clone())
+        entry
+            .serves_in_need(now)
+            .then(|| AccessToken::of_facts(entry))
     }
 
     /// Remembers what was found out, unless something was forgotten since `memory`. A refusal of
@@ -194,9 +196,8 @@ impl Verdicts {
         let &Finding { lifetime, at, .. } = finding;
         match &finding.outcome {
             Ok(token) => {
-                let entry = Entry::new(name, token.clone());
-                if entry.serves_in_need(at) {
-                    let put = || self.accepted.insert(entry, at);
+                if token.facts().serves_in_need(at) {
+                    let put = || self.accepted.insert(&name, token, at);
                     // Only what was put: a refusal that was found out meanwhile stays.
                     let clear = || self.accepted.remove(&name);
                     self.forgetting.keep(name.byte(), memory, put, clear);
@@ -209,8 +210,8 @@ impl Verdicts {
                     Need::Standing(_) => lifetime.of_revoked(),
                 };
                 let put = || {
-                    let (what, until) = (error.clone(), at + left);
                     if left > Duration::ZERO {
+                        let (what, until) = (error.clone(), at + left);
                         self.has_refused.store(true, Ordering::Relaxed);
                         self.refused.insert(name, Kept { what, until, left });
                     }
@@ -245,7 +246,7 @@ impl Verdicts {
         self.forgetting.forget_all(|| {
             self.flights().unlist_all();
             self.accepted
-                .remove_all(|token| token.subject() == Some(subject));
+                .remove_all(|facts| facts.subject() == Some(subject));
         });
     }
 

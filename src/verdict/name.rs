@@ -32,13 +32,20 @@ impl Name {
         self.0[15]
     }
 
+    pub(super) fn halves(&self) -> [u64; 2] {
+        let all = u128::from_le_bytes(self.0);
+        [all as u64, (all >> 64) as u64]
+    }
+
+    pub(super) fn of_halves([first, second]: [u64; 2]) -> Name {
+        let all = u128::from(first) | u128::from(second) << 64;
+        Name(all.to_le_bytes())
+    }
+
     /// Where it belongs, and by what it is told from most others there.
     pub(super) fn place(&self) -> (u64, u32) {
-        let [a, b, c, d, e, f, g, h, i, j, k, l, ..] = self.0;
-        (
-            u64::from_le_bytes([a, b, c, d, e, f, g, h]),
-            u32::from_le_bytes([i, j, k, l]),
-        )
+        let [place, rest] = self.halves();
+        (place, rest as u32)
     }
 }
 

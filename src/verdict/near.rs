@@ -12,10 +12,9 @@ use std::cell::RefCell;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use super::table::Entry;
 use crate::clock::UnixTime;
 use crate::credential::Carrier;
-use crate::token::AccessToken;
+use crate::token::{AccessToken, Facts};
 
 /// How many tokens a thread keeps, of all servers: about 2 KiB each.
 const PLACES: usize = 64;
@@ -40,7 +39,7 @@ struct Copy {
     /// Whose table it was made of.
     owner: Owner,
     /// What that table holds, or held.
-    entry: Arc<Entry>,
+    original: Arc<Facts>,
     verdict: AccessToken,
 }
 
@@ -68,10 +67,10 @@ impl Owner {
             let is_it = copy.owner == self
                 && *copy.token == *token
                 && copy.carrier == *carrier
-                && copy.entry.is_held()
-                && copy.verdict.stands(now);
+                && copy.original.kept().is_held()
+                && copy.verdict.facts().stands(now);
             is_it.then(|| {
-                copy.entry.mark_used();
+                copy.original.kept().mark_used();
                 copy.verdict.clone()
             })
         };
@@ -79,9 +78,9 @@ impl Owner {
         NEAR.try_with(recall).ok().flatten()
     }
 
-    /// Notes that the table had `entry` for this credential: a copy is made when it comes again before
+    /// Notes that the table had `original` for this credential: a copy is made when it comes again before
     /// another takes its place.
-    pub(super) fn note(self, carrier: &Carrier, token: &[u8], entry: &Arc<Entry>) {
+    pub(super) fn note(self, carrier: &Carrier, token: &[u8], original: &Arc<Facts>) {
         let at = place_of(token);
         let note = |near: &RefCell<Near>| {
             let mut near = near.try_borrow_mut().ok()?;
@@ -89,7 +88,7 @@ impl Owner {
                 near.0.resize_with(PLACES, Place::default);
             }
             let place = near.0.get_mut(at)?;
-            let candidate = entry.mark();
+            let [candidate, _] = original.kept().name();
             if place.candidate != candidate {
                 place.candidate = candidate;
                 return None;
@@ -98,8 +97,8 @@ impl Owner {
                 token: token.into(),
                 carrier: carrier.clone(),
                 owner: self,
-                verdict: entry.token.copy(),
-                entry: entry.clone(),
+                verdict: AccessToken::of_facts(original).copy(),
+                original: original.clone(),
             })
         };
         // Dropped once the thread's places are free again.

@@ -8,59 +8,14 @@
 //! What gives way when the table is full is found by the clock: a hand goes around, passes over entries
 //! that were used since it came last, and takes what is over or was not used.
 
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use arc_swap::{ArcSwapOption, Guard};
 
 use super::name::Name;
 use crate::clock::UnixTime;
-use crate::token::AccessToken;
-
-/// A verdict in the table.
-pub(super) struct Entry {
-    name: Name,
-    pub(super) token: AccessToken,
-    /// From when on it serves nobody, not even in need.
-    pub(super) until: UnixTime,
-    /// Whether the table still has it: whoever keeps a copy asks.
-    held: AtomicBool,
-    /// Since the hand came by.
-    used: AtomicBool,
-}
-
-impl Entry {
-    pub(super) fn new(name: Name, token: AccessToken) -> Entry {
-        Entry {
-            name,
-            until: token.in_need_until(),
-            token,
-            held: AtomicBool::new(true),
-            used: AtomicBool::new(false),
-        }
-    }
-
-    /// Whether it may serve, if only while nobody can be asked.
-    pub(super) fn serves_in_need(&self, now: UnixTime) -> bool {
-        now < self.until && self.token.is_trusted(now)
-    }
-
-    /// What tells it from most others.
-    pub(super) fn mark(&self) -> u64 {
-        self.name.place().0
-    }
-
-    pub(super) fn is_held(&self) -> bool {
-        self.held.load(Ordering::Acquire)
-    }
-
-    /// Written once per round of the hand: a write for each use would make threads wait for each other.
-    pub(super) fn mark_used(&self) {
-        if !self.used.load(Ordering::Relaxed) {
-            self.used.store(true, Ordering::Relaxed);
-        }
-    }
-}
+use crate::token::{AccessToken, Facts};
 
 /// How many places a set has: the marks of one set fill one cache line.
 const WAYS: usize = 16;
@@ -77,7 +32,7 @@ const SWEPT: usize = 2;
 #[repr(align(64))]
 struct Set {
     marks: [AtomicU32; WAYS],
-    places: [ArcSwapOption<Entry>; WAYS],
+    places: [ArcSwapOption<Facts>; WAYS],
 }
 
 /// What writers share.
@@ -92,7 +47,7 @@ struct Writing {
 
 /// What was taken out: dropped once the lock is free, since claims of an application's own type may do
 /// anything when they are dropped.
-type Gone = [Option<Arc<Entry>>; 2 + SWEPT];
+type Gone = [Option<Arc<Facts>>; 2 + SWEPT];
 
 pub(super) struct Table {
     sets: Box<[Set]>,
@@ -123,12 +78,15 @@ impl Table {
     }
 
     /// The entry of that name.
-    pub(super) fn get(&self, name: &Name) -> Option<Guard<Option<Arc<Entry>>>> {
+    pub(super) fn get(&self, name: &Name) -> Option<Guard<Option<Arc<Facts>>>> {
         let (set, mark) = self.set(name);
         for (its_mark, place) in set.marks.iter().zip(&set.places) {
             if its_mark.load(Ordering::Relaxed) == mark {
                 let found = place.load();
-                if found.as_ref().is_some_and(|entry| entry.name == *name) {
+                if found
+                    .as_ref()
+                    .is_some_and(|entry| entry.kept().is_under(name.halves()))
+                {
                     return Some(found);
                 }
             }
@@ -138,21 +96,23 @@ impl Table {
 
     /// Puts an entry in, in the place of another of its name. What is over at `now`, or was used least,
     /// gives way if there is no room.
-    pub(super) fn insert(&self, entry: Entry, now: UnixTime) {
+    pub(super) fn insert(&self, name: &Name, verdict: &AccessToken, now: UnixTime) {
         if self.capacity == 0 {
             return;
         }
-        let (set, mark) = self.set(&entry.name);
+        let entry = verdict.facts().clone();
+        entry.kept().under(name.halves());
+        let (set, mark) = self.set(name);
         let mut gone = Gone::default();
         let mut writing = self.writing();
-        let known = ways().find(|way| set.holds(*way, &entry.name));
+        let known = ways().find(|way| set.holds(*way, name));
         let way = known.unwrap_or_else(|| {
             if writing.held >= self.capacity {
                 gone[1] = self.give_way(&mut writing, now);
             }
             set.way_for_another(now)
         });
-        gone[0] = set.put(way, mark, Some(Arc::new(entry)));
+        gone[0] = set.put(way, mark, Some(entry));
         writing.held += usize::from(gone[0].is_none());
         for swept in &mut gone[2..] {
             *swept = self.sweep(&mut writing, now);
@@ -171,19 +131,19 @@ impl Table {
     }
 
     /// Takes out what `unwanted` says.
-    pub(super) fn remove_all(&self, unwanted: impl Fn(&AccessToken) -> bool) {
+    pub(super) fn remove_all(&self, unwanted: impl Fn(&Facts) -> bool) {
         for set in &self.sets {
             for way in ways() {
                 let found = set.places[way].load();
-                if let Some(entry) = found.as_ref().filter(|entry| unwanted(&entry.token)) {
-                    self.remove(&entry.name);
+                if let Some(entry) = found.as_ref().filter(|entry| unwanted(entry)) {
+                    self.remove(&Name::of_halves(entry.kept().name()));
                 }
             }
         }
     }
 
     /// Takes out an entry that is over, or that was not used since the hand came by.
-    fn give_way(&self, writing: &mut Writing, now: UnixTime) -> Option<Arc<Entry>> {
+    fn give_way(&self, writing: &mut Writing, now: UnixTime) -> Option<Arc<Facts>> {
         let (mut searched, mut steps) = (0, 0);
         while steps < self.sets.len() * WAYS {
             let (set, way) = self.step(&mut writing.hand);
@@ -193,7 +153,7 @@ impl Table {
                 continue;
             };
             searched += 1;
-            let spared = entry.serves_in_need(now) && entry.used.swap(false, Ordering::Relaxed);
+            let spared = entry.serves_in_need(now) && entry.kept().was_used();
             if !spared || searched == LONGEST_SEARCH {
                 return set.take(way, writing);
             }
@@ -204,10 +164,10 @@ impl Table {
     }
 
     /// Takes out what is over of the place where the broom stands.
-    fn sweep(&self, writing: &mut Writing, now: UnixTime) -> Option<Arc<Entry>> {
+    fn sweep(&self, writing: &mut Writing, now: UnixTime) -> Option<Arc<Facts>> {
         let (set, way) = self.step(&mut writing.broom);
         let found = set.places[way].load();
-        let is_over = |entry: &Arc<Entry>| !entry.serves_in_need(now);
+        let is_over = |entry: &Arc<Facts>| !entry.serves_in_need(now);
         found.as_ref().filter(|entry| is_over(entry))?;
         set.take(way, writing)
     }
@@ -231,7 +191,9 @@ fn ways() -> std::ops::Range<usize> {
 impl Set {
     fn holds(&self, way: usize, name: &Name) -> bool {
         let found = self.places[way].load();
-        found.as_ref().is_some_and(|entry| entry.name == *name)
+        found
+            .as_ref()
+            .is_some_and(|entry| entry.kept().is_under(name.halves()))
     }
 
     /// A place for an entry that is not there: a free one, else one of those that are over, else one that was
@@ -241,24 +203,27 @@ impl Set {
             None => (0, UnixTime::EPOCH),
             Some(entry) if !entry.serves_in_need(now) => (1, UnixTime::EPOCH),
             Some(entry) => (
-                2 + usize::from(entry.used.load(Ordering::Relaxed)),
-                entry.until,
+                2 + usize::from(entry.kept().is_used()),
+                entry.in_need_until(),
             ),
         };
         ways().min_by_key(worth).unwrap_or(0)
     }
 
     /// Puts an entry, or nothing, into a place and hands out what was there.
-    fn put(&self, way: usize, mark: u32, entry: Option<Arc<Entry>>) -> Option<Arc<Entry>> {
+    fn put(&self, way: usize, mark: u32, entry: Option<Arc<Facts>>) -> Option<Arc<Facts>> {
+        let same = entry.as_ref().map(Arc::as_ptr);
         let gone = self.places[way].swap(entry);
         self.marks[way].store(mark, Ordering::Release);
-        if let Some(gone) = &gone {
-            gone.held.store(false, Ordering::Release);
+        if let Some(gone) = &gone
+            && same != Some(Arc::as_ptr(gone))
+        {
+            gone.kept().let_go();
         }
         gone
     }
 
-    fn take(&self, way: usize, writing: &mut Writing) -> Option<Arc<Entry>> {
+    fn take(&self, way: usize, writing: &mut Writing) -> Option<Arc<Facts>> {
         let gone = self.put(way, 0, None);
         writing.held -= usize::from(gone.is_some());
         gone
@@ -282,19 +247,22 @@ mod tests {
         namer.name(&Carrier::bearer(), number.to_string().as_bytes())
     }
 
-    /// Of the token `number`, good for so many seconds.
-    fn entry(number: usize, seconds: u64) -> Entry {
+    /// The verdict on the token `number`, good for so many seconds.
+    fn verdict(number: usize, seconds: u64) -> AccessToken {
         let claims = ClaimSet::parse(format!(r#"{{"sub":"{number}"}}"#)).unwrap();
         let end = NOW + Duration::from_secs(seconds);
-        let token = AccessToken::new(Verified::new(claims), "access_token".into(), end);
-        Entry::new(name(number), token)
+        AccessToken::new(Verified::new(claims), "access_token".into(), end)
+    }
+
+    fn put(table: &Table, number: usize, seconds: u64, now: UnixTime) {
+        table.insert(&name(number), &verdict(number, seconds), now);
     }
 
     fn holds(table: &Table, number: usize) -> bool {
         let found = table.get(&name(number));
         found.is_some_and(|found| {
-            let token = &found.as_ref().unwrap().token;
-            assert_eq!(token.subject(), Some(&*number.to_string()));
+            let facts = found.as_ref().unwrap();
+            assert_eq!(facts.subject(), Some(&*number.to_string()));
             true
         })
     }
@@ -308,12 +276,12 @@ mod tests {
         for (capacity, at_least) in [(0, 0), (1, 1), (7, 7), (100, 97), (1_000, 985)] {
             let table = Table::new(capacity);
             for number in 0..capacity {
-                table.insert(entry(number, 60), NOW);
+                put(&table, number, 60, NOW);
             }
             let found = held(&table, 0..capacity);
             assert!(found >= at_least, "{found} of {capacity}");
             for number in capacity..4 * capacity + 1 {
-                table.insert(entry(number, 60), NOW);
+                put(&table, number, 60, NOW);
                 assert!(table.writing().held <= capacity);
             }
             let found = held(&table, 0..4 * capacity + 1);
@@ -329,7 +297,7 @@ mod tests {
         let table = Table::new(100);
         for number in 0..100 {
             // One in ten is over soon.
-            table.insert(entry(number, if number % 10 == 0 { 1 } else { 600 }), NOW);
+            put(&table, number, if number % 10 == 0 { 1 } else { 600 }, NOW);
         }
         let later = NOW + Duration::from_secs(2);
         for number in 100..600 {
@@ -339,9 +307,10 @@ mod tests {
                     .unwrap()
                     .as_ref()
                     .unwrap()
+                    .kept()
                     .mark_used();
             }
-            table.insert(entry(number, 600), later);
+            put(&table, number, 600, later);
         }
         assert!(
             held(&table, 1..10) >= 8,
@@ -354,11 +323,11 @@ mod tests {
     fn what_is_over_is_cleared_away_by_those_who_come_later() {
         let table = Table::new(1_000);
         for number in 0..500 {
-            table.insert(entry(number, 1), NOW);
+            put(&table, number, 1, NOW);
         }
         let later = NOW + Duration::from_secs(2);
         for number in 500..1_540 {
-            table.insert(entry(number, 600), later);
+            put(&table, number, 600, later);
         }
         assert_eq!(held(&table, 0..500), 0);
         assert!(held(&table, 500..1_540) > 980);
@@ -370,16 +339,16 @@ mod tests {
         let ways: [fn(&Table); 4] = [
             |table| table.remove(&name(1)),
             |table| table.remove_all(|token| token.subject() == Some("1")),
-            |table| table.insert(entry(1, 60), NOW),
-            |table| (2..9).for_each(|number| table.insert(entry(number, 60), NOW)),
+            |table| put(&table, 1, 60, NOW),
+            |table| (2..9).for_each(|number| put(&table, number, 60, NOW)),
         ];
         for way in ways {
             let table = Table::new(1);
-            table.insert(entry(1, 60), NOW);
+            put(&table, 1, 60, NOW);
             let copy = kept(&table);
-            assert!(copy.is_held());
+            assert!(copy.kept().is_held());
             way(&table);
-            assert!(!copy.is_held());
+            assert!(!copy.kept().is_held());
         }
     }
 
@@ -395,15 +364,16 @@ mod tests {
             fn drop(&mut self) {
                 TABLE.with(|table| {
                     table.remove(&name(2));
-                    table.insert(entry(3, 60), NOW);
+                    put(&table, 3, 60, NOW);
                 });
             }
         }
         let table = TABLE.with(Arc::clone);
-        let first = entry(1, 60);
-        first.token.claims_as::<Odd>().unwrap();
-        table.insert(first, NOW);
-        table.insert(entry(2, 60), NOW);
+        let first = verdict(1, 60);
+        first.claims_as::<Odd>().unwrap();
+        table.insert(&name(1), &first, NOW);
+        drop(first);
+        put(&table, 2, 60, NOW);
         table.remove(&name(1));
         assert_eq!(held(&table, 0..4), 1);
     }
