@@ -5,6 +5,7 @@ use std::hint::black_box;
 use portcullis::ResourceServer;
 
 use crate::Run;
+use crate::route_time;
 use crate::stage::broken::{BROKEN, Broken};
 use crate::stage::gate::{self, Cold};
 use crate::stage::paired::compare;
@@ -85,16 +86,9 @@ fn refused(run: &Run, server: &ResourceServer, texts: impl Iterator<Item = Strin
     let heads = texts.map(|token| gate::head(&gate::bearer(&token)));
     let mut heads: Vec<_> = heads.collect();
     let (count, mut at) = (heads.len(), 0);
-    // Nothing is a good baseline for an absolute time; the batches are what is needed of it.
-    let time = compare(
-        run.rounds,
-        || {
-            black_box(std::time::SystemTime::now());
-        },
-        || {
-            at = (at + 1) % count;
-            assert!(gate::ask(server, &mut heads[at]).is_err());
-        },
-    );
-    time.nanoseconds
+    let any = gate::bearer("any");
+    route_time::of(run, &any, || {
+        at = (at + 1) % count;
+        assert!(gate::ask(server, &mut heads[at]).is_err());
+    })
 }

@@ -4,6 +4,7 @@ use http::HeaderValue;
 use portcullis::ResourceServer;
 
 use crate::Run;
+use crate::route_time;
 use crate::stage::gate::{self, Cold};
 use crate::stage::paired::{Figures, compare};
 use crate::stage::ring::Ring;
@@ -115,28 +116,27 @@ pub fn on_top(run: &Run) -> Vec<Figure> {
     let (key, header) = known();
     let server = gate::gate(&key);
     gate::acquaint(&server, &header);
-    let (plain, both) = (route::layer(&server), route::layer_and_both(&server));
-    let behind = compare(
-        run.rounds,
-        || route::visit(&plain, &header),
-        || route::visit(&both, &header),
-    );
+    let behind = |plain| route_time::added(run, &header, plain, route::layer_and_both(&server));
+    let (bare, idle) = (route::layer(&server), route::layer_and_idle(&server));
+    let (over_bare, over_idle) = (behind(bare), behind(idle));
     let (plain, both) = (route::extractor(&server), route::extractor_of_both(&server));
-    let inside = compare(
-        run.rounds,
-        || route::visit(&plain, &header),
-        || route::visit(&both, &header),
-    );
+    let inside = route_time::added(run, &header, plain, both);
     let counted = &run.counted;
     let without = counted.allocations("extractor");
     let with = counted.allocations("extractor with scope and claims");
     let on_top = with.zip(without).map(|(with, without)| with - without);
     vec![
         figure(
-            "`Claims<T>` and `RequireScope<R>` behind a layer: time",
+            "`Claims<T>` and `RequireScope<R>` behind a layer, over two extractors that do nothing: time",
             Nanoseconds,
             AtMost(60.0),
-            Some(added(behind)),
+            Some(over_idle),
+        ),
+        figure(
+            "the same over a handler without arguments, axum's charge for two of them included: time",
+            Nanoseconds,
+            NoGoal,
+            Some(over_bare),
         ),
         figure(
             "`Claims<T>` and `RequireScope<R>` behind a layer: allocations",
@@ -148,7 +148,7 @@ pub fn on_top(run: &Run) -> Vec<Figure> {
             "`Claims<T>` and `RequireScope<R>` in the extractor: time",
             Nanoseconds,
             AtMost(60.0),
-            Some(added(inside)),
+            Some(inside),
         ),
         figure(
             "`Claims<T>` and `RequireScope<R>` in the extractor: allocations",
@@ -157,11 +157,6 @@ pub fn on_top(run: &Run) -> Vec<Figure> {
             on_top,
         ),
     ]
-}
-
-/// What a side costs more than its baseline, in nanoseconds.
-pub fn added(figures: Figures) -> f64 {
-    figures.nanoseconds - figures.nanoseconds / figures.ratio
 }
 
 pub fn ring(run: &Run) -> Vec<Figure> {
