@@ -14,8 +14,8 @@ use crate::scope::Scopes;
 /// There is one constructor, [`Verified::new`]; search for it to see who may say so.
 #[derive(Clone, Debug)]
 pub struct Verified {
-    claims: ClaimSet,
     lease: Option<Lease>,
+    claims: ClaimSet,
     /// In milliseconds, which is as far as moments are told apart.
     leeway: u32,
     typ: Typ,

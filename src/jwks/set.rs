@@ -1,7 +1,7 @@
 //! A key set (RFC 7517 §5), and the choice of one key from it. Pure; who brings the document is
 //! somebody else's matter.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
@@ -21,7 +21,7 @@ const MOST_KEYS: usize = 128;
 #[derive(Default)]
 pub(crate) struct KeySet {
     keys: Vec<Arc<Key>>,
-    by_kid: HashMap<Box<str>, Vec<usize>>,
+    by_kid: BTreeMap<Box<str>, Vec<usize>>,
     left_out: Vec<String>,
     /// The only key was given by hand: whatever a token calls it, it is meant.
     nameless: bool,

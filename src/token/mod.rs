@@ -53,15 +53,17 @@ pub(crate) use presence::{GateId, Presence, SecondSlot};
 pub struct AccessToken(Arc<Facts>);
 
 /// What [`AccessToken`]s of one verdict share.
+// In this order: what every request looks at lies together, in memory that it may have to wait for.
+#[repr(C)]
 pub(crate) struct Facts {
-    verified: Verified,
-    kind: Arc<str>,
-    principal: PrincipalType,
-    hierarchy: Option<Arc<ScopeHierarchy>>,
-    term: Term,
-    typed: Typed,
     #[cfg(feature = "cache")]
     kept: Kept,
+    term: Term,
+    verified: Verified,
+    typed: Typed,
+    kind: Arc<str>,
+    hierarchy: Option<Arc<ScopeHierarchy>>,
+    principal: PrincipalType,
 }
 
 /// How long a verdict stands.

@@ -34,6 +34,8 @@ struct Place {
 }
 
 struct Copy {
+    /// Told apart by it, before memory that may be far away is read.
+    mixed: u64,
     token: Box<[u8]>,
     carrier: Carrier,
     /// Whose table it was made of.
@@ -60,11 +62,13 @@ impl Owner {
         token: &[u8],
         now: UnixTime,
     ) -> Option<AccessToken> {
+        let mixed = mixed(token);
         let recall = |near: &RefCell<Near>| {
             // Claims of an application's own may do anything when they are dropped, even come here.
             let near = near.try_borrow().ok()?;
-            let copy = near.0.get(place_of(token))?.copy.as_ref()?;
-            let is_it = copy.owner == self
+            let copy = near.0.get(place_of(mixed))?.copy.as_ref()?;
+            let is_it = copy.mixed == mixed
+                && copy.owner == self
                 && *copy.token == *token
                 && copy.carrier == *carrier
                 && copy.original.kept().is_held()
@@ -81,19 +85,20 @@ impl Owner {
     /// Notes that the table had `original` for this credential: a copy is made when it comes again before
     /// another takes its place.
     pub(super) fn note(self, carrier: &Carrier, token: &[u8], original: &Arc<Facts>) {
-        let at = place_of(token);
+        let mixed = mixed(token);
         let note = |near: &RefCell<Near>| {
             let mut near = near.try_borrow_mut().ok()?;
             if near.0.is_empty() {
                 near.0.resize_with(PLACES, Place::default);
             }
-            let place = near.0.get_mut(at)?;
+            let place = near.0.get_mut(place_of(mixed))?;
             let [candidate, _] = original.kept().name();
             if place.candidate != candidate {
                 place.candidate = candidate;
                 return None;
             }
             place.copy.replace(Copy {
+                mixed,
                 token: token.into(),
                 carrier: carrier.clone(),
                 owner: self,
@@ -106,15 +111,19 @@ impl Owner {
     }
 }
 
-/// Chosen by the end of the token, where a signature is, and by its middle, for tokens that end alike.
-fn place_of(token: &[u8]) -> usize {
+/// Of the end of the token, where a signature is, and of its middle, for tokens that end alike.
+fn mixed(token: &[u8]) -> u64 {
     let eight = |from: usize| {
         let eight = token.get(from..).and_then(|rest| rest.first_chunk());
         eight.map_or(0, |bytes| u64::from_le_bytes(*bytes))
     };
     let mixed = eight(token.len().saturating_sub(8)) ^ eight(token.len() / 2).rotate_left(29);
     // 2^64 divided by the golden ratio: the upper bits depend on all of them.
-    (mixed.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 58) as usize % PLACES
+    mixed.wrapping_mul(0x9E37_79B9_7F4A_7C15)
+}
+
+fn place_of(mixed: u64) -> usize {
+    (mixed >> 58) as usize % PLACES
 }
 
 #[cfg(test)]
@@ -128,12 +137,13 @@ mod tests {
             |number: usize| format!("{0}{number:08x}{0}", "a".repeat(20)),
         ] {
             let mut places: Vec<usize> = (0..1000)
-                .map(|number| place_of(make(number).as_bytes()))
+                .map(|number| place_of(mixed(make(number).as_bytes())))
                 .collect();
             places.sort_unstable();
             places.dedup();
             assert!(places.len() > PLACES / 2, "{} places", places.len());
         }
-        assert_eq!(place_of(b"short"), place_of(b"short"));
+        // Too short to be told apart so: they share a place.
+        assert_eq!(mixed(b"short"), mixed(b"shorter"));
     }
 }
