@@ -233,7 +233,8 @@
 //! - **Revocation.** A withdrawn key ends its tokens with the set that lacks it, remembered ones
 //!   included. Of an opaque token it is seen within 30 seconds; a route may
 //!   [demand](ResourceServer::fresh) that it knows sooner, of JWTs, too.
-//! - The module [`operation`] has all numbers, what to watch, and the test that proves each.
+//! - The module [`operation`] has all numbers, what to watch, and the test that proves each; the module
+//!   [`performance`] what a request costs, and how to size what is remembered.
 //! - **Order of layers.** tower-http's `CorsLayer` outside, then [`ResourceServer::layer`], then
 //!   [`RequireScopeLayer`] and [`ResourceGuardLayer`], then the handler. With `Router::layer` the
 //!   layer added last is the outermost. Where gates are nested, the one nearest to the handler decides and words.
@@ -285,6 +286,7 @@ mod lease;
 mod middleware;
 pub mod operation;
 mod percent;
+pub mod performance;
 #[cfg(any(feature = "jwt", feature = "introspection"))]
 mod places;
 mod principal;

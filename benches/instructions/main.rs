@@ -137,10 +137,11 @@ fn count(case: &Case) -> i64 {
     (most - few) / (MOST - FEW) as i64
 }
 
-/// The instructions of a whole process.
+/// The instructions of so many rounds.
 fn collected(case: &Case, rounds: u64) -> i64 {
     let output = Command::new("valgrind")
         .args(["--tool=callgrind", "--callgrind-out-file=/dev/null"])
+        .args(["--collect-atstart=no", "--toggle-collect=*counted_rounds*"])
         .arg(std::env::current_exe().unwrap())
         .args(["--case", case.name, &rounds.to_string()])
         .output()

@@ -13,7 +13,8 @@ use super::guards::from_presence;
 use crate::error::Error;
 use crate::token::{AccessToken, FromToken, Permits};
 
-/// The claims of the token as `T`, read once per token and shared between requests.
+/// The claims of the token as `T`, read once per token, or once for each thread that is shown it again and
+/// again, and shared between requests.
 ///
 /// Claims of another shape are a 403: the token is good, but not for this.
 ///

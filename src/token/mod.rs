@@ -207,7 +207,8 @@ impl AccessToken {
     }
 
     /// The claims as a type of your own, read once per token: later calls with the same `T` share
-    /// the first one's value, also in later requests that show the same token.
+    /// the first one's value, also in later requests that show the same token. A thread that is shown it
+    /// again and again has a copy of its own, for which they are read once more.
     ///
     /// # Errors
     ///
@@ -312,7 +313,7 @@ impl AccessToken {
     }
 }
 
-#[cfg(feature = "cache")]
+#[cfg_attr(not(feature = "cache"), allow(dead_code))]
 impl Facts {
     /// Whether the verdict still stands: its time is not over and what proved it is still trusted.
     pub(crate) fn stands(&self, now: UnixTime) -> bool {
@@ -333,6 +334,7 @@ impl Facts {
         self.verified.claims().subject()
     }
 
+    #[cfg(feature = "cache")]
     pub(crate) fn kept(&self) -> &Kept {
         &self.kept
     }

@@ -339,8 +339,8 @@ mod tests {
         let ways: [fn(&Table); 4] = [
             |table| table.remove(&name(1)),
             |table| table.remove_all(|token| token.subject() == Some("1")),
-            |table| put(&table, 1, 60, NOW),
-            |table| (2..9).for_each(|number| put(&table, number, 60, NOW)),
+            |table| put(table, 1, 60, NOW),
+            |table| (2..9).for_each(|number| put(table, number, 60, NOW)),
         ];
         for way in ways {
             let table = Table::new(1);
@@ -364,7 +364,7 @@ mod tests {
             fn drop(&mut self) {
                 TABLE.with(|table| {
                     table.remove(&name(2));
-                    put(&table, 3, 60, NOW);
+                    put(table, 3, 60, NOW);
                 });
             }
         }
