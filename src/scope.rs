@@ -213,8 +213,8 @@ impl Scopes {
 
     fn sorted(words: &mut [&str]) -> Scopes {
         words.sort_unstable();
-        let repeated = |place: &usize| *place == 0 || words[*place - 1] != words[*place];
-        let distinct = || (0..words.len()).filter(repeated).map(|place| words[place]);
+        let is_first = |place: &usize| *place == 0 || words[*place - 1] != words[*place];
+        let distinct = || (0..words.len()).filter(is_first).map(|place| words[place]);
         let (count, bytes) = distinct().fold((0, 0), |(n, sum), word| (n + 1, sum + word.len()));
         if count == 0 {
             return Scopes(None);

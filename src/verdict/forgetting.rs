@@ -3,7 +3,7 @@
 //! Whoever finds something out takes a [`Memory`] before it begins, and shows it when it has put what
 //! it found into the store. Whoever forgets counts first and clears then. So, of a keeping and a
 //! forgetting that meet, either the forgetting clears what was put in, or the keeping sees the count
-//! and clears it itself. `tests/models` runs this very file in every order.
+//! and clears it itself. `models/` runs this very file in every order.
 
 use crate::sync::{AtomicU64, Ordering, fence};
 

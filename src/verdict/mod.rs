@@ -36,7 +36,7 @@ pub(crate) struct Verdicts {
     /// Of `accepted`, for copies at hand, if there are any.
     owner: Option<Owner>,
     /// Apart, so that a flood of bad tokens evicts no good one.
-    refused: Cache<Name, Kept>,
+    refused: Cache<Name, Refusal>,
     /// Whether there ever was one.
     has_refused: AtomicBool,
     flights: Mutex<Flights>,
@@ -47,7 +47,7 @@ pub(crate) struct Verdicts {
 
 /// A refusal that is remembered, and until when.
 #[derive(Clone)]
-struct Kept {
+struct Refusal {
     what: Error,
     until: UnixTime,
     /// The time that was left when it came; on the machine's clock, to clear it away.
@@ -57,19 +57,19 @@ struct Kept {
 /// Clears away what is over. Whether it is over is judged on each use, by the server's clock.
 struct ClearAway;
 
-impl Expiry<Name, Kept> for ClearAway {
-    fn expire_after_create(&self, _: &Name, kept: &Kept, _: Instant) -> Option<Duration> {
-        Some(kept.left)
+impl Expiry<Name, Refusal> for ClearAway {
+    fn expire_after_create(&self, _: &Name, refusal: &Refusal, _: Instant) -> Option<Duration> {
+        Some(refusal.left)
     }
 
     fn expire_after_update(
         &self,
         _: &Name,
-        kept: &Kept,
+        refusal: &Refusal,
         _: Instant,
         _: Option<Duration>,
     ) -> Option<Duration> {
-        Some(kept.left)
+        Some(refusal.left)
     }
 }
 
@@ -89,7 +89,7 @@ const MOST_VERDICTS: usize = 1 << 24;
 impl Verdicts {
     /// # Errors
     ///
-    /// [`ConfigError`] if `capacity` is more than any machine holds, or there are no random numbers.
+    /// [`ConfigError`] if `capacity` is more than [`MOST_VERDICTS`], or there are no random numbers.
     pub(crate) fn new(capacity: usize, at_hand: bool) -> Result<Verdicts, ConfigError> {
         if capacity > MOST_VERDICTS {
             return Err(ConfigError::new(format!(
@@ -139,8 +139,8 @@ impl Verdicts {
         self.forgetting.memory(name.byte())
     }
 
-    /// What was accepted under that name, if it still stands. As the name of a text that was found
-    /// well-formed before, it can be no other's.
+    /// What was accepted under that name, if it still stands. Whether the text is well-formed need not be
+    /// judged again: nothing else that has this name was ever accepted.
     pub(crate) fn recall_shown(
         &self,
         carrier: &Carrier,
@@ -172,9 +172,9 @@ impl Verdicts {
         if !self.has_refused.load(Ordering::Relaxed) {
             return None;
         }
-        let kept = self.refused.get(name)?;
-        if now < kept.until {
-            return Some(kept.what);
+        let refusal = self.refused.get(name)?;
+        if now < refusal.until {
+            return Some(refusal.what);
         }
         self.refused.invalidate(name);
         None
@@ -213,7 +213,7 @@ impl Verdicts {
                     if left > Duration::ZERO {
                         let (what, until) = (error.clone(), at + left);
                         self.has_refused.store(true, Ordering::Relaxed);
-                        self.refused.insert(name, Kept { what, until, left });
+                        self.refused.insert(name, Refusal { what, until, left });
                     }
                 };
                 // Not for every refusal: whoever sends bad tokens would keep those of others from

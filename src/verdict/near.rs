@@ -5,8 +5,9 @@
 //! verdict: a copy serves only while the table holds the entry it was made of, so what is forgotten,
 //! refused, or gives way is gone here, too, at that moment.
 //!
-//! The price is that each thread keeps up to [`PLACES`] tokens in clear text, those it was shown twice
-//! in a row as far as one place goes, until others take their places.
+//! The price is that each thread keeps up to [`PLACES`] tokens in clear text until others take their
+//! places, also such as are forgotten meanwhile. A token gets a place when it is shown to the thread again
+//! before another that belongs there.
 
 use std::cell::RefCell;
 use std::sync::Arc;
@@ -16,7 +17,7 @@ use crate::clock::UnixTime;
 use crate::credential::Carrier;
 use crate::token::{AccessToken, Facts};
 
-/// How many tokens a thread keeps, of all servers: about 2 KiB each.
+/// How many tokens a thread keeps, of all servers: about 2 KiB each, if they are as long as most.
 const PLACES: usize = 64;
 
 thread_local! {
@@ -28,13 +29,16 @@ struct Near(Vec<Place>);
 
 #[derive(Default)]
 struct Place {
-    copy: Option<Copy>,
+    at_hand: Option<AtHand>,
     /// Of what came here last and had no copy: if it comes again, it gets one.
     candidate: u64,
 }
 
-struct Copy {
-    /// Told apart by it, before memory that may be far away is read.
+/// A token, and a copy of its verdict.
+struct AtHand {
+    /// Told apart by it, before memory that may be far away is read. It also keeps the time that comparing
+    /// the tokens takes from telling somebody who guesses how much of one is right already: these 64 bits
+    /// must be hit first, all at once.
     mixed: u64,
     token: Box<[u8]>,
     carrier: Carrier,
@@ -66,16 +70,16 @@ impl Owner {
         let recall = |near: &RefCell<Near>| {
             // Claims of an application's own may do anything when they are dropped, even come here.
             let near = near.try_borrow().ok()?;
-            let copy = near.0.get(place_of(mixed))?.copy.as_ref()?;
-            let is_it = copy.mixed == mixed
-                && copy.owner == self
-                && *copy.token == *token
-                && copy.carrier == *carrier
-                && copy.original.kept().is_held()
-                && copy.verdict.facts().stands(now);
+            let here = near.0.get(place_of(mixed))?.at_hand.as_ref()?;
+            let is_it = here.mixed == mixed
+                && here.owner == self
+                && *here.token == *token
+                && here.carrier == *carrier
+                && here.original.kept().is_held()
+                && here.verdict.facts().stands(now);
             is_it.then(|| {
-                copy.original.kept().mark_used();
-                copy.verdict.clone()
+                here.original.kept().mark_used();
+                here.verdict.clone()
             })
         };
         // A thread that ends has nothing at hand.
@@ -97,7 +101,7 @@ impl Owner {
                 place.candidate = candidate;
                 return None;
             }
-            place.copy.replace(Copy {
+            place.at_hand.replace(AtHand {
                 mixed,
                 token: token.into(),
                 carrier: carrier.clone(),

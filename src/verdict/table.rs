@@ -5,7 +5,7 @@
 //! itself, so a mark that is out of date costs a miss and nothing else. Whoever writes holds the lock:
 //! for an insertion that is a few hundred nanoseconds, after a verification of fifteen thousand.
 //!
-//! What gives way when the table is full is found by the clock: a hand goes around, passes over entries
+//! What gives way when the table is full is found as by a clock: a hand goes around, passes over entries
 //! that were used since it came last, and takes what is over or was not used.
 
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -94,8 +94,8 @@ impl Table {
         None
     }
 
-    /// Puts an entry in, in the place of another of its name. What is over at `now`, or was used least,
-    /// gives way if there is no room.
+    /// Puts an entry in, in the place of another of its name. What is over at `now`, or was not
+    /// used since the hand came by, gives way if there is no room.
     pub(super) fn insert(&self, name: &Name, verdict: &AccessToken, now: UnixTime) {
         if self.capacity == 0 {
             return;
