@@ -300,10 +300,12 @@ impl ResourceServerBuilder {
         self
     }
 
-    /// Keeps no token in memory for longer than its request takes. Default: each thread keeps the text of
-    /// up to 64 tokens that it is shown again and again, since comparing it is faster than anything else;
-    /// all others are remembered by a name that tells nothing about them. For who must assume that
-    /// somebody reads the memory of the process. It costs about 0.2 microseconds for each request.
+    /// Keeps no token in memory for longer than it takes to answer its request, or to find out about it.
+    /// Default: each thread keeps the text of up to 64 tokens that it is shown again and again, since
+    /// comparing it is faster than anything else, until others take their places, also past a
+    /// [`forget`](ResourceServer::forget). All others are remembered by a name of which nobody can make the
+    /// token; what the claims say is remembered in any case. For who must assume that somebody reads the
+    /// memory of the process. It costs about 0.2 microseconds for each request.
     #[cfg(feature = "cache")]
     pub fn keep_no_tokens(mut self) -> ResourceServerBuilder {
         self.tokens_at_hand = false;
