@@ -102,7 +102,7 @@ pub fn memory(run: &Run) -> Vec<Figure> {
         figure(what, Bytes, goal, bytes).floor(floor)
     };
     vec![
-        row("plain", ", digest key", AtMost(650.0), "603 B"),
+        row("plain", ", by name", AtMost(650.0), "603 B"),
         row(
             "typed",
             ", with the claims read as seven strings",

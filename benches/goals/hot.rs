@@ -177,7 +177,7 @@ pub fn ring(run: &Run) -> Vec<Figure> {
     let by_hand = in_turn(run, hand::with_moka(seen), &headers);
     vec![
         figure(
-            "10,000 tokens in turn, Router::layer, digest key",
+            "10,000 tokens in turn, Router::layer, remembered by name",
             Ratio,
             AtMost(3.0),
             Some(ours.ratio),

@@ -97,7 +97,8 @@ fn main() -> ExitCode {
     }
     println!("{}", table::text(&figures));
     println!(
-        "Nanoseconds are told as if the route without a gate took 520, as where the goals were set."
+        "Nanoseconds of goals are told as if the route without a gate took 520, as where the goals were \
+         set; times in brackets are this machine's."
     );
     if only.is_none() {
         println!("Loopback, and every peer: `cargo run --release` in `benches/peers`.");

@@ -4,6 +4,7 @@
 //! ```sh
 //! cargo bench --bench instructions            # compares; fails if something grew beyond its tolerance
 //! cargo bench --bench instructions -- --write # makes what was counted the new baseline
+//! cargo bench --bench instructions -- --sign > benches/stage/fixed.txt # other tokens; then write anew
 //! ```
 //!
 //! Each case runs twice in a process of its own, with few rounds and with more; the difference is what
