@@ -71,7 +71,7 @@
 //! #[derive(Deserialize)]
 //! struct Member { tenant: String }
 //!
-//! async fn tenant(member: Claims<Member>) -> String { // read once per token
+//! async fn tenant(member: Claims<Member>) -> String { // read once, not per request
 //!     member.tenant.clone()
 //! }
 //! # }

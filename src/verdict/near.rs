@@ -20,6 +20,11 @@ use crate::token::{AccessToken, Facts};
 /// How many tokens a thread keeps, of all servers: about 2 KiB each, if they are as long as most.
 const PLACES: usize = 64;
 
+/// How long the tokens at hand may be. A shorter one could be guessed byte by byte, by the time that the
+/// comparison takes: of a longer one 64 bits must be guessed at once before anything is compared. A much
+/// longer one would take the memory of many.
+const LENGTHS: std::ops::RangeInclusive<usize> = 16..=4096;
+
 thread_local! {
     static NEAR: RefCell<Near> = const { RefCell::new(Near(Vec::new())) };
 }
@@ -89,6 +94,9 @@ impl Owner {
     /// Notes that the table had `original` for this credential: a copy is made when it comes again before
     /// another takes its place.
     pub(super) fn note(self, carrier: &Carrier, token: &[u8], original: &Arc<Facts>) {
+        if !LENGTHS.contains(&token.len()) {
+            return;
+        }
         let mixed = mixed(token);
         let note = |near: &RefCell<Near>| {
             let mut near = near.try_borrow_mut().ok()?;

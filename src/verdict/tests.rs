@@ -12,6 +12,8 @@ use crate::principal::PrincipalType;
 use crate::token::Term;
 use crate::verified::Verified;
 
+/// Long enough to be kept at hand.
+const TOKEN: &str = "a-token-of-some-length";
 const NOW: UnixTime = UnixTime::from_secs(1_000);
 const LIFETIME: VerdictLifetime = VerdictLifetime::accepted(Duration::from_secs(30))
     .refused(Duration::from_secs(10))
@@ -31,7 +33,7 @@ fn name(token: &str, carrier: &Carrier) -> Name {
 }
 
 fn key() -> Name {
-    name("a", &Carrier::bearer())
+    name(TOKEN, &Carrier::bearer())
 }
 
 fn accepted(until: UnixTime) -> Outcome {
@@ -77,7 +79,7 @@ impl Verdicts {
 
 /// The ways to forget the token that is `key()`, of alice.
 const WAYS: [fn(&Verdicts); 3] = [
-    |verdicts| verdicts.forget(&Credential::new("a", &Carrier::bearer())),
+    |verdicts| verdicts.forget(&Credential::new(TOKEN, &Carrier::bearer())),
     |verdicts| verdicts.forget_subject("alice"),
     Verdicts::forget_all,
 ];
@@ -246,7 +248,7 @@ async fn what_is_forgotten_during_its_flight_stays_forgotten() {
                 verdicts.one_flight(key(), Need::Proof, NOW, || async { finding(refused()) });
             next.await
                 .expect_err("who comes after it joins no flight of before");
-            verdicts.forget(&Credential::new("a", &Carrier::bearer()));
+            verdicts.forget(&Credential::new(TOKEN, &Carrier::bearer()));
             let_land.send(()).unwrap();
         };
         let (outcome, ()) = tokio::join!(flight, logout);
@@ -360,7 +362,9 @@ fn shown(verdicts: &Verdicts, token: &str, carrier: &Carrier, now: UnixTime) -> 
 }
 
 fn is_at_hand(verdicts: &Verdicts, carrier: &Carrier, now: UnixTime) -> bool {
-    verdicts.recall_at_hand(carrier, b"a", now).is_some()
+    verdicts
+        .recall_at_hand(carrier, TOKEN.as_bytes(), now)
+        .is_some()
 }
 
 #[test]
@@ -376,7 +380,7 @@ fn what_is_shown_again_and_again_is_at_hand_for_as_long_as_the_table_holds_it() 
         verdicts.found(key(), Ok(token));
         assert!(!is_at_hand(&verdicts, &bearer, NOW), "it was not shown yet");
         for _ in 0..2 {
-            shown(&verdicts, "a", &bearer, NOW).unwrap().unwrap();
+            shown(&verdicts, TOKEN, &bearer, NOW).unwrap().unwrap();
         }
         assert!(is_at_hand(&verdicts, &bearer, NOW));
         verdicts
@@ -390,7 +394,7 @@ fn what_is_shown_again_and_again_is_at_hand_for_as_long_as_the_table_holds_it() 
     let memory = verdicts.memory(&key());
     verdicts.keep(key(), standing(), &finding(refused()), memory);
     assert!(!is_at_hand(&verdicts, &bearer, NOW), "refused since");
-    assert!(shown(&verdicts, "a", &bearer, NOW).unwrap().is_err());
+    assert!(shown(&verdicts, TOKEN, &bearer, NOW).unwrap().is_err());
 
     let verdicts = at_hand();
     verdicts.found(key(), accepted(UnixTime::MAX));
@@ -429,7 +433,7 @@ fn who_wants_no_token_kept_has_none_at_hand() {
     let verdicts = Verdicts::with(100, namer(), None);
     verdicts.found(key(), accepted(UnixTime::MAX));
     for _ in 0..3 {
-        shown(&verdicts, "a", &bearer, NOW).unwrap().unwrap();
+        shown(&verdicts, TOKEN, &bearer, NOW).unwrap().unwrap();
         assert!(!is_at_hand(&verdicts, &bearer, NOW));
     }
 }
@@ -446,7 +450,7 @@ fn nothing_from_before_is_found_by_threads_that_look_after_it_was_forgotten() {
                 let mut found = 0;
                 while over.load(Ordering::Acquire) == 0 {
                     let oldest = oldest.load(Ordering::Acquire);
-                    if let Some(token) = shown(&verdicts, "a", &bearer, NOW) {
+                    if let Some(token) = shown(&verdicts, TOKEN, &bearer, NOW) {
                         let token = token.unwrap();
                         let generation: usize = token.subject().unwrap().parse().unwrap();
                         assert!(generation >= oldest, "{generation} after {oldest}");
@@ -462,7 +466,7 @@ fn nothing_from_before_is_found_by_threads_that_look_after_it_was_forgotten() {
             let token = AccessToken::new(verified, "access_token".into(), UnixTime::MAX);
             verdicts.found(key(), Ok(token));
             for _ in 0..20 {
-                shown(&verdicts, "a", &bearer, NOW).unwrap().unwrap();
+                shown(&verdicts, TOKEN, &bearer, NOW).unwrap().unwrap();
             }
             WAYS[2 * (generation % 2)](&verdicts);
             oldest.store(generation + 1, Ordering::Release);
