@@ -21,6 +21,8 @@ pub(crate) struct Alleged {
     scope: Words,
     scp: Words,
     permissions: Words,
+    /// Whether `aud` is an array some of whose strings have escapes.
+    escaped_audience: bool,
     /// A claim of a type that it may not have. Nobody is told before the claims are proven.
     fault: Option<Fault>,
 }
@@ -32,7 +34,8 @@ enum Words {
     Spaced(Span<u32>),
     /// Each in quotation marks, without escapes.
     Quoted(Span<u32>),
-    Taken(Scopes),
+    /// Each in quotation marks, some with escapes: hardly anybody writes them so.
+    Escaped(&'static str),
 }
 
 /// What a `null` member is.
@@ -75,6 +78,7 @@ impl Alleged {
             scope: reader.scope,
             scp: reader.scp,
             permissions: reader.permissions,
+            escaped_audience: reader.escaped_audience,
             fault: reader.fault,
             json,
         })
@@ -98,7 +102,16 @@ impl Alleged {
     /// # Errors
     ///
     /// If one of them has a type that it may not have.
-    pub(crate) fn into_claims(self) -> Result<ClaimSet, ClaimError> {
+    pub(crate) fn into_claims(mut self) -> Result<ClaimSet, ClaimError> {
+        if self.escaped_audience {
+            let (copies, len) = (&mut self.copies, self.far.places.json);
+            let texts = escaped(&self.json, "aud");
+            let places = texts.iter().map(|text| copy(copies, len, text));
+            match places.collect() {
+                Some(audiences) => self.far.audiences = audiences,
+                None => self.fault = self.fault.or(Some(Fault::TooLarge)),
+            }
+        }
         if let Some(fault) = self.fault {
             return Err(ClaimError(fault));
         }
@@ -125,7 +138,7 @@ impl Alleged {
             Words::Absent => Scopes::default(),
             Words::Spaced(span) => Scopes::of_list(self.text(*span)),
             Words::Quoted(span) => Scopes::of_array(self.text(*span)),
-            Words::Taken(scopes) => scopes.clone(),
+            Words::Escaped(claim) => escaped(&self.json, claim).into_iter().collect(),
         }
     }
 
@@ -137,6 +150,23 @@ impl Alleged {
         };
         text.unwrap_or_default()
     }
+}
+
+/// An array of strings some of which have escapes: read once more, by itself, and only of claims that are
+/// proven, since it takes as long as all the rest.
+fn escaped(json: &str, name: &str) -> Vec<String> {
+    // Read successfully once already.
+    let mut claims: Map<String, Value> = serde_json::from_str(json).unwrap_or_default();
+    let texts = claims.remove(name).unwrap_or_default();
+    serde_json::from_value(texts).unwrap_or_default()
+}
+
+/// Puts a text behind the JSON, which is `len` long, and tells its place; `None` if there is no room.
+fn copy(copies: &mut String, len: u32, text: &str) -> Option<Span<u32>> {
+    let start = u64::from(len) + copies.len() as u64;
+    copies.push_str(text);
+    let end = start + text.len() as u64;
+    Some((u32::try_from(start).ok()?, u32::try_from(end).ok()?))
 }
 
 /// Sorts the members of one object into their places.
@@ -151,6 +181,7 @@ struct Reader<'a> {
     scope: Words,
     scp: Words,
     permissions: Words,
+    escaped_audience: bool,
     fault: Option<Fault>,
 }
 
@@ -167,6 +198,7 @@ impl<'a> Reader<'a> {
             scope: Words::Absent,
             scp: Words::Absent,
             permissions: Words::Absent,
+            escaped_audience: false,
             fault: None,
         }
     }
@@ -213,16 +245,10 @@ impl<'a> Reader<'a> {
     /// A text that does not stand in the JSON as it is read. It is no longer than there, or twenty
     /// digits.
     fn copy(&mut self, text: &str) -> Span<u32> {
-        let start = u64::from(self.len) + self.copies.len() as u64;
-        self.copies.push_str(text);
-        let end = start + text.len() as u64;
-        match (u32::try_from(start), u32::try_from(end)) {
-            (Ok(start), Ok(end)) => (start, end),
-            _ => {
-                self.fault.get_or_insert(Fault::TooLarge);
-                (0, 0)
-            }
-        }
+        copy(&mut self.copies, self.len, text).unwrap_or_else(|| {
+            self.fault.get_or_insert(Fault::TooLarge);
+            (0, 0)
+        })
     }
 
     fn string(&mut self, claim: &'static str, value: Json<'_>) -> Span<u32> {
@@ -263,8 +289,7 @@ impl<'a> Reader<'a> {
             }
             Json::Escaped => {
                 self.far.flags.set(Flags::LISTED);
-                let texts = self.escaped("aud");
-                self.far.audiences = texts.iter().map(|text| self.copy(text)).collect();
+                self.escaped_audience = true;
             }
             other => self.wrong("aud", &other, "a string or an array of strings"),
         }
@@ -275,15 +300,6 @@ impl<'a> Reader<'a> {
         ends.map_or((0, 0), |(first, last)| {
             (self.span(first).0 - 1, self.span(last).1 + 1)
         })
-    }
-
-    /// An array of strings some of which have escapes, as hardly anybody writes them: read once more,
-    /// by itself.
-    fn escaped(&self, name: &str) -> Vec<String> {
-        // Read successfully once already, or else the rest of the text refuses it.
-        let mut claims: Map<String, Value> = serde_json::from_str(self.json).unwrap_or_default();
-        let texts = claims.remove(name).unwrap_or_default();
-        serde_json::from_value(texts).unwrap_or_default()
     }
 
     /// Where a part of the JSON lies in it.
@@ -312,7 +328,7 @@ impl<'a> Reader<'a> {
             Json::Null => Words::Absent,
             Json::String(list) if split => Words::Spaced(self.text(list)),
             Json::Strings(ends) => Words::Quoted(self.quoted(ends)),
-            Json::Escaped => Words::Taken(self.escaped(claim).into_iter().collect()),
+            Json::Escaped => Words::Escaped(claim),
             other => {
                 let wanted = if split {
                     "a space-separated string or an array of strings"

@@ -85,7 +85,8 @@ reasons! {
     Issuer = "issuer", InvalidToken;
     /// A token for somebody else.
     Audience = "audience", InvalidToken;
-    /// The token's time is over.
+    /// The token's time is over, as it says itself: this may be told before the signature is looked at, so it
+    /// does not say that the token was genuine.
     Expired = "expired", InvalidToken;
     /// The token's time has not come, or it was issued in the future.
     NotYetValid = "not_yet_valid", InvalidToken;

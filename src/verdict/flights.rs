@@ -120,10 +120,15 @@ impl Verdicts {
 
     /// Finds a place in a flight, or the verdict of one that has landed since this request looked.
     fn board(self: &Arc<Self>, name: Name, need: Need, now: UnixTime) -> Boarding {
+        // Claims of an application's own may do anything when they are dropped, so that what was recalled is
+        // dropped once the lock is free, and what is being taken out meanwhile, too.
+        let _held = self.accepted.get(&name);
+        let recalled;
         let mut flights = self.flights();
-        match self.recall(&name, now) {
+        recalled = self.recall(&name, now);
+        match &recalled {
             Some(Ok(token)) if !need.met_by(token.confirmed_at(), now) => {}
-            Some(known) => return Boarding::Known(known),
+            Some(known) => return Boarding::Known(known.clone()),
             None => {}
         }
         let name = (name, Question::from(need));

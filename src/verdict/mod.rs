@@ -162,7 +162,10 @@ impl Verdicts {
         let found = self.accepted.get(name);
         let accepted = found.as_ref().and_then(|found| found.as_ref());
         match accepted.filter(|entry| entry.stands(now)) {
-            Some(entry) => Some(Ok(AccessToken::of_facts(entry))),
+            Some(entry) => {
+                entry.kept().mark_used();
+                Some(Ok(AccessToken::of_facts(entry)))
+            }
             None => self.recall_refusal(name, now).map(Err),
         }
     }

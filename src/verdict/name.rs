@@ -5,12 +5,12 @@
 //!
 //! 1. The token's tag under a key of this memory's own: AES-GCM with nothing to encrypt, which is GHASH,
 //!    a polynomial over GF(2^128) at a secret point. For two different tokens of at most `n` bytes the
-//!    tags are equal for at most `n / 16 + 2` of the 2^128 keys, whichever the two are. The nonce is the
+//!    tags are equal at no more than `n / 16 + 2` of the 2^128 points, whichever the two are. The nonce is the
 //!    same each time: nothing is encrypted, and no tag is ever shown, so all it does is to be constant.
 //! 2. SHA-256 over that tag and the carrier, of which 128 bits are the name. It is one block, and makes
 //!    the name of no use even beside the key: GHASH can be run backwards, SHA-256 cannot.
 //!
-//! Who has no token of ours learns about names by one thing alone, whether a made-up token passes. For
+//! Nobody learns anything about names but whether a made-up token passes. For
 //! tokens of 16 KiB (2^10 blocks) against a million (2^20) names, 2^40 requests succeed with a
 //! probability below 2^-57. SHA-256 alone would do the same for anybody's key, and takes four times as
 //! long for a token of 830 bytes.

@@ -3,11 +3,11 @@
 //! Comparing a token costs a tenth of what making its [name](super::name) costs, and a copy that no other
 //! thread has makes no two processors write to the same memory. The table stays the owner of every
 //! verdict: a copy serves only while the table holds the entry it was made of, so what is forgotten,
-//! refused, or gives way is gone here, too, at that moment.
+//! refused, or gives way is served here no more from that moment on.
 //!
-//! The price is that each thread keeps up to [`PLACES`] tokens in clear text until others take their
-//! places, also such as are forgotten meanwhile. A token gets a place when it is shown to the thread again
-//! before another that belongs there.
+//! The price is that each thread keeps up to [`PLACES`] tokens in clear text, until others take their places
+//! or they are shown once more and stand no longer: also such as are forgotten meanwhile, or whose server is
+//! gone. A token gets a place when it is shown to the thread again before another that belongs there.
 
 use std::cell::RefCell;
 use std::sync::Arc;
@@ -74,21 +74,25 @@ impl Owner {
         let mixed = mixed(token);
         let recall = |near: &RefCell<Near>| {
             // Claims of an application's own may do anything when they are dropped, even come here.
-            let near = near.try_borrow().ok()?;
-            let here = near.0.get(place_of(mixed))?.at_hand.as_ref()?;
-            let is_it = here.mixed == mixed
-                && here.owner == self
-                && *here.token == *token
-                && here.carrier == *carrier
-                && here.original.kept().is_held()
-                && here.verdict.facts().stands(now);
-            is_it.then(|| {
-                here.original.kept().mark_used();
-                here.verdict.clone()
-            })
+            let mut near = near.try_borrow_mut().ok()?;
+            let at_hand = &mut near.0.get_mut(place_of(mixed))?.at_hand;
+            let it = at_hand.as_ref()?;
+            let is_it = it.mixed == mixed
+                && it.owner == self
+                && *it.token == *token
+                && it.carrier == *carrier;
+            if !is_it {
+                return None;
+            }
+            if it.original.kept().is_held() && it.verdict.facts().stands(now) {
+                it.original.kept().mark_used();
+                return Some(Ok(it.verdict.clone()));
+            }
+            at_hand.take().map(Err)
         };
-        // A thread that ends has nothing at hand.
-        NEAR.try_with(recall).ok().flatten()
+        // A thread that ends has nothing at hand. What stands no more is dropped once the places are free.
+        let found = NEAR.try_with(recall).ok().flatten()?;
+        found.ok()
     }
 
     /// Notes that the table had `original` for this credential: a copy is made when it comes again before

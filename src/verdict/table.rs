@@ -144,10 +144,10 @@ impl Table {
 
     /// Takes out an entry that is over, or that was not used since the hand came by.
     fn give_way(&self, writing: &mut Writing, now: UnixTime) -> Option<Arc<Facts>> {
-        let (mut searched, mut steps) = (0, 0);
-        while steps < self.sets.len() * WAYS {
+        let mut searched = 0;
+        // Once around finds all used at most, and says so no more: the second time one gives way.
+        for _ in 0..2 * self.sets.len() * WAYS {
             let (set, way) = self.step(&mut writing.hand);
-            steps += 1;
             let found = set.places[way].load();
             let Some(entry) = found.as_ref() else {
                 continue;
@@ -158,9 +158,7 @@ impl Table {
                 return set.take(way, writing);
             }
         }
-        // A table so small that all were used, each once around the clock.
-        let (set, way) = self.step(&mut writing.hand);
-        set.take(way, writing)
+        None
     }
 
     /// Takes out what is over of the place where the broom stands.
@@ -376,5 +374,23 @@ mod tests {
         put(&table, 2, 60, NOW);
         table.remove(&name(1));
         assert_eq!(held(&table, 0..4), 1);
+    }
+
+    /// Whoever uses all that a small table holds must not have it grow: the hand may stand at an empty place.
+    #[test]
+    fn a_small_table_of_which_all_is_used_holds_no_more_than_it_may() {
+        for capacity in [1, 2, 7, 10, 40, 63] {
+            let table = Table::new(capacity);
+            for number in 0..4 * capacity + 100 {
+                put(&table, number, 60, NOW);
+                for place in table.sets.iter().flat_map(|set| &set.places) {
+                    if let Some(entry) = place.load().as_ref() {
+                        entry.kept().mark_used();
+                    }
+                }
+                let held = table.writing().held;
+                assert!(held <= capacity, "{held} held, wanted at most {capacity}");
+            }
+        }
     }
 }
