@@ -76,7 +76,8 @@ impl Pool {
     pub(crate) fn made_up(&self, n: u64) -> String {
         let token = self.signers[0]
             .token()
-            .header("kid", format!("made-up-{n}"));
+            .header("kid", format!("made-up-{n}"))
+            .expires_in(90 * DAY as i64);
         token.signature([0; 64]).mint()
     }
 }
