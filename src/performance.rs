@@ -143,6 +143,14 @@
 //!   named first, which takes 0.15 microseconds, and its text and verdict come from memory that is far away. With
 //!   SHA-256 for a name it would be 0.35 more; with whole tokens for names less, and they would all lie in memory.
 //!
+//! The profiles behind this (`perf record -e cpu-clock`, shares of the samples):
+//!
+//! | | where the time goes |
+//! |---|---|
+//! | a new HS256 token to typed claims | SHA-256 of the signature 25 %; the JSON, both passes 35 %; allocating, freeing and copying 13 %; base64 and UTF-8 6 %; the rest in pieces below 2 % |
+//! | an expired token refused | its JSON 31 %; its name 10 %; its grammar 7 %; base64 and UTF-8 9 %; the rest in pieces below 2 % |
+//! | 10,000 tokens in turn, extractor | the token's text by GHASH, which is the first to read it 12 %; set, place and verdict 12 %; the header's value 5 %; SHA-256, the rest of the name 4 %; the others are axum's and the open route's |
+//!
 //! # Beside others
 //!
 //! `benches/peers` runs the same route behind nine other gates, each as its own documentation shows it and
