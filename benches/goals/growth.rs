@@ -79,7 +79,7 @@ fn among(run: &Run, count: u64, goal: f64, floor: &'static str) -> Figure {
     );
     let one = route_time::of(run, &known, || route::visit(&few, &known));
     let open = route_time::of(run, &known, || route::visit(&open, &known));
-    let added = route_time::of_gate(in_turn, scattered) - (one - open);
+    let added = (in_turn.ratio - 1.0) * scattered - (one - open);
     let what = format!("a hit among {count} remembered tokens, scattered, over a hit on one alone");
     figure(what, Nanoseconds, AtMost(goal), Some(added)).floor(floor)
 }

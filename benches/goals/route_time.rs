@@ -4,7 +4,7 @@
 use http::HeaderValue;
 
 use crate::Run;
-use crate::stage::paired::{Figures, compare};
+use crate::stage::paired::compare;
 use crate::stage::route::{self, Route};
 
 /// What the route took there.
@@ -24,10 +24,4 @@ pub fn added(run: &Run, header: &HeaderValue, plain: impl Route, service: impl R
         || route::visit(&service, header),
     );
     (more.ratio - 1.0) * of(run, header, || route::visit(&plain, header))
-}
-
-/// What a gate takes by itself, when `figures` are those of a route behind it against the open one, which
-/// takes `open`.
-pub fn of_gate(figures: Figures, open: f64) -> f64 {
-    (figures.ratio - 1.0) * open
 }

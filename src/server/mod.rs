@@ -83,15 +83,7 @@ impl ResourceServer {
     /// # }
     /// ```
     pub async fn authenticate(&self, parts: &mut Parts) -> Result<Option<AccessToken>, Error> {
-        self.authenticate_with(parts, Strangers::Pass).await
-    }
-
-    pub(crate) async fn authenticate_with(
-        &self,
-        parts: &mut Parts,
-        strangers: Strangers,
-    ) -> Result<Option<AccessToken>, Error> {
-        let proven = self.prove(parts, strangers).await;
+        let proven = self.prove(parts, Strangers::Pass).await;
         let first = proven.as_ref().map_or(None, |proven| proven.first.clone());
         self.settle(parts, proven)?;
         Ok(first)

@@ -193,18 +193,23 @@ impl Inner {
         let moment = Moment::of(&self.clock);
         #[cfg(feature = "cache")]
         let name = match self.remembered(slot, parts, moment.now()) {
-            Ok(token) => return Ok(Look::Known(token)),
+            Ok(known) => return known.map(Look::Known),
             Err(name) => name,
         };
         let Some(credential) = slot.find(parts, self.limit)? else {
             return slot.absent(strangers).map(|()| Look::Absent);
         };
         #[cfg(feature = "cache")]
-        let name = name.unwrap_or_else(|| self.verdicts.name_of(&credential));
-        #[cfg(feature = "cache")]
-        if let Some(outcome) = self.verdicts.recall(&name, moment.now()) {
-            return outcome.map(Look::Known);
-        }
+        let name = match name {
+            Some(name) => name,
+            None => {
+                let name = self.verdicts.name_of(&credential);
+                if let Some(known) = self.verdicts.recall(&name, moment.now()) {
+                    return known.map(Look::Known);
+                }
+                name
+            }
+        };
         #[cfg(feature = "cache")]
         let memory = self.verdicts.memory(&name);
         let verifier = slot.verifier_for(&credential)?;
@@ -226,19 +231,18 @@ impl Inner {
         outcome.map(Look::Known)
     }
 
-    /// The token that the only carrier in use holds, if it was accepted before; else its name, as far as
-    /// it could be told at a glance. Not even the grammar is judged: what was accepted has it.
+    /// What is known about the token that the only carrier in use holds; else its name, as far as it could
+    /// be told at a glance. Not even the grammar is judged: what is remembered has it.
     #[cfg(feature = "cache")]
     fn remembered(
         &self,
         slot: &Slot,
         parts: &Parts,
         now: UnixTime,
-    ) -> Result<AccessToken, Option<Name>> {
+    ) -> Result<Result<AccessToken, Error>, Option<Name>> {
         let (carrier, token) = slot.glance(parts, self.limit).ok_or(None)?;
-        let at_hand = self.verdicts.recall_at_hand(carrier, token, now);
-        if let Some(known) = at_hand {
-            return Ok(known);
+        if let Some(at_hand) = self.verdicts.recall_at_hand(carrier, token, now) {
+            return Ok(Ok(at_hand));
         }
         let name = self.verdicts.name(carrier, token);
         let known = self.verdicts.recall_shown(carrier, token, &name, now);

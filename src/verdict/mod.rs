@@ -139,35 +139,35 @@ impl Verdicts {
         self.forgetting.memory(name.byte())
     }
 
-    /// What was accepted under that name, if it still stands. Whether the text is well-formed need not be
-    /// judged again: nothing else that has this name was ever accepted.
+    /// As [`recall`](Self::recall), for the one who shows the token of that name. Whether the text is
+    /// well-formed need not be judged again: nothing else that has this name was ever asked about.
     pub(crate) fn recall_shown(
         &self,
         carrier: &Carrier,
         token: &[u8],
         name: &Name,
         now: UnixTime,
-    ) -> Option<AccessToken> {
-        let found = self.accepted.get(name)?;
-        let entry = found.as_ref().filter(|entry| entry.stands(now))?;
-        entry.kept().mark_used();
-        if let Some(owner) = self.owner {
-            owner.note(carrier, token, entry);
+    ) -> Option<Outcome> {
+        let known = self.recall(name, now);
+        if let (Some(Ok(accepted)), Some(owner)) = (&known, self.owner) {
+            owner.note(carrier, token, accepted.facts());
         }
-        Some(AccessToken::of_facts(entry))
+        known
     }
 
     /// What is known, if it still stands.
     pub(crate) fn recall(&self, name: &Name, now: UnixTime) -> Option<Outcome> {
-        let found = self.accepted.get(name);
-        let accepted = found.as_ref().and_then(|found| found.as_ref());
-        match accepted.filter(|entry| entry.stands(now)) {
-            Some(entry) => {
-                entry.kept().mark_used();
-                Some(Ok(AccessToken::of_facts(entry)))
-            }
+        match self.recall_accepted(name, now) {
+            Some(token) => Some(Ok(token)),
             None => self.recall_refusal(name, now).map(Err),
         }
+    }
+
+    fn recall_accepted(&self, name: &Name, now: UnixTime) -> Option<AccessToken> {
+        let found = self.accepted.get(name)?;
+        let entry = found.as_ref().filter(|entry| entry.stands(now))?;
+        entry.kept().mark_used();
+        Some(AccessToken::of_facts(entry))
     }
 
     fn recall_refusal(&self, name: &Name, now: UnixTime) -> Option<Error> {

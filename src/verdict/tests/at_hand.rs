@@ -7,8 +7,8 @@ fn shown(verdicts: &Verdicts, token: &str, carrier: &Carrier, now: UnixTime) -> 
     let bytes = token.as_bytes();
     let name = verdicts.name(carrier, bytes);
     let at_hand = verdicts.recall_at_hand(carrier, bytes, now);
-    let accepted = at_hand.or_else(|| verdicts.recall_shown(carrier, bytes, &name, now));
-    accepted.map(Ok).or_else(|| verdicts.recall(&name, now))
+    let known = || verdicts.recall_shown(carrier, bytes, &name, now);
+    at_hand.map(Ok).or_else(known)
 }
 
 fn is_at_hand(verdicts: &Verdicts, carrier: &Carrier, now: UnixTime) -> bool {
