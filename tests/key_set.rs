@@ -112,6 +112,15 @@ fn unusable_keys_and_why() {
             with(ec(), "crv", "Ed25519"),
             "its curve is not one of P-256, P-384 and P-521",
         ),
+        // RFC 8812 §3.1, RFC 8037 §2: curves of the same key types that are not ours.
+        (
+            with(ec(), "crv", "secp256k1"),
+            "its curve is \"secp256k1\", which is not supported",
+        ),
+        (
+            with(okp(), "crv", "Ed448"),
+            "its curve is \"Ed448\", which is not supported",
+        ),
         (
             with(okp(), "x", "AQAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"),
             "its point has a small order",

@@ -100,10 +100,13 @@ impl Key {
             }
             AlgorithmParameters::OctetKeyPair(okp) => prepare_ed25519(okp)?,
             _ => {
-                return Err(format!(
-                    "its kty is {}, which is not supported",
-                    quote(text("kty").unwrap_or_default())
-                ));
+                // A curve that jsonwebtoken does not know either makes the whole key unknown to it.
+                let (name, found) = match (text("kty"), text("crv")) {
+                    (Some("EC" | "OKP"), Some(curve)) => ("curve", curve),
+                    (kty, _) => ("kty", kty.unwrap_or_default()),
+                };
+                let found = quote(found);
+                return Err(format!("its {name} is {found}, which is not supported"));
             }
         };
         let algorithms = narrow(fitting, declared)?;
