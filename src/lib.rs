@@ -308,6 +308,8 @@ pub mod testing;
 mod text;
 mod token;
 mod typed;
+#[cfg(all(test, feature = "jwt"))]
+mod vectors;
 #[cfg(feature = "cache")]
 mod verdict;
 mod verified;

@@ -57,7 +57,7 @@ const FLOORS: [&[&str]; 16] = [
     // The list of weakenings sees whatever it weakens; the embedded issuer is wired to the gate.
     &["danger", "testing"],
     // One token system each: data and types, from whatever stands below; and how to write one.
-    &["profile", "guide", "operation", "performance"],
+    &["profile", "guide", "operation", "performance", "vectors"],
 ];
 
 /// Imports the floors forbid and we allow, each with its reason.

@@ -37,7 +37,7 @@ pub struct JwtVerifier {
     pub(super) rules: ClaimRules,
     pub(super) typ: TypRules,
     pub(super) algorithms: Vec<Algorithm>,
-    pub(super) keys: Source,
+    pub(crate) keys: Source,
     pub(super) headers: Headers,
     pub(super) lifetime: VerdictLifetime,
     /// Who is asked whether a token still stands.
