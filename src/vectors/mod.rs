@@ -2,6 +2,7 @@
 //! crate, since no other place sees these rooms: what a vector signs is seldom a token.
 #![allow(clippy::unwrap_used)] // A test says what must be there by taking it.
 
+mod examples;
 mod pairs;
 mod secrets;
 mod wycheproof;

