@@ -73,11 +73,17 @@ impl fmt::Debug for Answers {
 /// Texts that clients search for in the whole header.
 const SEARCHED_FOR: [&str; 3] = ["scope=", "error=", "resource_metadata="];
 
+/// Whether a client would find another parameter in `text`. Names of parameters have no case (RFC 9110
+/// §11.2), so neither has the search.
+fn is_searched_for(text: &str) -> bool {
+    let text = text.to_ascii_lowercase();
+    SEARCHED_FOR.iter().any(|searched| text.contains(searched))
+}
+
 impl Answers {
     pub(crate) fn set_realm(&mut self, realm: &str) -> Result<(), ConfigError> {
         let printable = realm.bytes().all(|byte| matches!(byte, 0x20..=0x7E));
-        let searched = SEARCHED_FOR.iter().any(|text| realm.contains(text));
-        if !printable || searched || realm.is_empty() {
+        if !printable || is_searched_for(realm) || realm.is_empty() {
             return Err(ConfigError::new(format!(
                 "realm is {}, wanted printable ASCII without `scope=`, `error=` and \
                  `resource_metadata=`",
@@ -89,12 +95,7 @@ impl Answers {
     }
 
     pub(crate) fn set_bare_scopes(&mut self, scopes: Vec<Scope>) -> Result<(), ConfigError> {
-        let searched = |scope: &&Scope| {
-            SEARCHED_FOR
-                .iter()
-                .any(|text| scope.as_str().contains(text))
-        };
-        if let Some(scope) = scopes.iter().find(searched) {
+        if let Some(scope) = scopes.iter().find(|scope| is_searched_for(scope.as_str())) {
             return Err(ConfigError::new(format!(
                 "challenge scope is {}, which clients would take for another parameter",
                 crate::text::quote(scope.as_str())
@@ -153,8 +154,9 @@ impl Answers {
             parameter(&mut challenge, "error", code);
             parameter(&mut challenge, "error_description", wire.description);
         }
-        if !scopes.is_empty() {
-            let words: Vec<&str> = scopes.iter().map(Scope::as_str).collect();
+        let words: Vec<&str> = scopes.iter().map(Scope::as_str).collect();
+        // The words of a route's requirement are its programmer's; a client is told all of them, or none.
+        if !words.is_empty() && !words.iter().any(|word| is_searched_for(word)) {
             parameter(&mut challenge, "scope", &words.join(" "));
         }
         HeaderValue::try_from(challenge).ok()
