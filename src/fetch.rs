@@ -18,6 +18,10 @@ use crate::text;
 ///
 /// An implementation must not follow redirects, must stop reading after `max_bytes`, and must
 /// check TLS certificates. It need not keep a deadline; the gate drops the future when time is up.
+///
+/// A request about a token holds that token, and perhaps a client secret, in its headers or its body. An
+/// implementation keeps them out of logs, and wipes the body once it is sent, if it can: the default one
+/// does, as far as the buffer is its own. The header `Authorization` wipes itself.
 pub trait Fetch: Send + Sync + 'static {
     /// Sends `request` and reads at most `max_bytes` of the answer's body.
     ///

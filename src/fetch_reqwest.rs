@@ -9,6 +9,7 @@ use http::{Request, Response, Uri};
 
 use crate::error::ConfigError;
 use crate::fetch::{Fetch, FetchError};
+use crate::secret::Secret;
 
 /// Fetches over HTTP/1.1 with rustls and the platform's certificates.
 #[derive(Clone)]
@@ -57,6 +58,8 @@ impl Fetch for HttpFetch {
             }
         };
         let (parts, body) = request.into_parts();
+        // It may hold a token and our own secret.
+        let body = Secret::new(body).shared();
         let request = self
             .client
             .request(parts.method, parts.uri.to_string())

@@ -285,6 +285,8 @@ mod kind;
 mod lease;
 mod middleware;
 pub mod operation;
+#[cfg(feature = "introspection")]
+mod pem;
 mod percent;
 pub mod performance;
 #[cfg(any(feature = "jwt", feature = "introspection"))]
@@ -298,6 +300,8 @@ mod route;
 #[cfg(any(feature = "jwt", feature = "introspection"))]
 mod rules;
 mod scope;
+#[cfg(any(feature = "jwt", feature = "introspection", feature = "cache"))]
+mod secret;
 mod server;
 #[cfg(any(feature = "introspection", feature = "testing"))]
 mod signing;

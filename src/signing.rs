@@ -5,11 +5,12 @@ use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::signature::{self, EcdsaKeyPair, Ed25519KeyPair, RsaKeyPair};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use rustls_pki_types::PrivateKeyDer;
-use rustls_pki_types::pem::PemObject;
 
 use crate::algorithm::Algorithm;
 use crate::error::ConfigError;
+#[cfg(feature = "introspection")]
+use crate::pem;
+use crate::secret::Secret;
 
 /// A private key and the one algorithm it signs with.
 pub(crate) struct SigningKey {
@@ -29,11 +30,12 @@ impl SigningKey {
     /// # Errors
     ///
     /// If it is none, or does not fit `algorithm`.
-    #[cfg_attr(not(feature = "introspection"), allow(dead_code))]
+    #[cfg(feature = "introspection")]
     pub(crate) fn from_pem(pem: &str, algorithm: Algorithm) -> Result<SigningKey, ConfigError> {
-        let der = PrivateKeyDer::from_pem_slice(pem.as_bytes())
-            .map_err(|_| ConfigError::new("private key is no PEM, wanted a PKCS#8 PRIVATE KEY"))?;
-        SigningKey::from_der(der.secret_der(), algorithm)
+        let der = pem::private_key(pem).ok_or_else(|| {
+            ConfigError::new("private key is no PEM, wanted a PKCS#8 PRIVATE KEY")
+        })?;
+        SigningKey::from_der(&der, algorithm)
     }
 
     pub(crate) fn from_der(der: &[u8], algorithm: Algorithm) -> Result<SigningKey, ConfigError> {
@@ -68,20 +70,24 @@ impl SigningKey {
         self.algorithm
     }
 
-    /// The compact JWS of a header and a payload (RFC 7515 §3.1).
+    /// The compact JWS of a header and a payload (RFC 7515 §3.1). Whoever holds it may be taken for us,
+    /// so it wipes itself; without its signature it is no secret.
     ///
     /// # Errors
     ///
     /// If the machine has no randomness for the signature.
     #[cfg_attr(not(feature = "introspection"), allow(dead_code))]
-    pub(crate) fn jws(&self, header: &str, payload: &str) -> Result<String, ConfigError> {
-        let mut token = URL_SAFE_NO_PAD.encode(header);
-        token.push('.');
-        URL_SAFE_NO_PAD.encode_string(payload, &mut token);
-        let signature = self.sign(token.as_bytes())?;
-        token.push('.');
-        URL_SAFE_NO_PAD.encode_string(signature, &mut token);
-        Ok(token)
+    pub(crate) fn jws(&self, header: &str, payload: &str) -> Result<Secret<String>, ConfigError> {
+        let encode = |text: &[u8]| URL_SAFE_NO_PAD.encode(text);
+        let signed = format!(
+            "{}.{}",
+            encode(header.as_bytes()),
+            encode(payload.as_bytes())
+        );
+        let signature = Secret::new(self.sign(signed.as_bytes())?);
+        let signature = Secret::new(encode(&signature));
+        // Its room is made for all of it at once.
+        Ok(Secret::new([&*signed, &**signature].join(".")))
     }
 
     pub(crate) fn sign(&self, message: &[u8]) -> Result<Vec<u8>, ConfigError> {

@@ -22,6 +22,8 @@ const FLOORS: [&[&str]; 16] = [
     &[
         "sync",
         "text",
+        "secret",
+        "pem",
         "percent",
         "typed",
         "json",

@@ -7,12 +7,17 @@ use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use http::header::AUTHORIZATION;
 use http::{HeaderMap, HeaderValue};
 
+use super::form::Form;
 use crate::algorithm::Algorithm;
 use crate::clock::UnixTime;
 use crate::error::ConfigError;
+use crate::secret::Secret;
 use crate::signing::SigningKey;
 
 /// The credentials of this server at its authorization server. They never print.
+///
+/// What is kept of them is wiped from memory when this is dropped. The text that they were made of is the
+/// caller's to wipe.
 ///
 /// # Examples
 ///
@@ -30,7 +35,7 @@ pub struct ClientAuth {
 enum Method {
     /// The header, made once.
     Basic(HeaderValue),
-    Post(Box<str>),
+    Post(Secret<Box<str>>),
     PrivateKeyJwt {
         key: SigningKey,
         kid: Option<Box<str>>,
@@ -44,16 +49,11 @@ impl ClientAuth {
     /// `client_secret_basic`: id and secret are form-encoded, then base64-encoded into
     /// `Authorization: Basic` (RFC 6749 §2.3.1), so that any character may stand in them.
     pub fn basic(client_id: &str, secret: &str) -> ClientAuth {
-        let form =
-            |text: &str| -> String { form_urlencoded::byte_serialize(text.as_bytes()).collect() };
-        let pair = STANDARD.encode(format!("{}:{}", form(client_id), form(secret)));
         // Base64 is always a header value.
-        let mut header = HeaderValue::try_from(format!("Basic {pair}"))
-            .unwrap_or_else(|_| HeaderValue::from_static("Basic"));
-        header.set_sensitive(true);
+        let header = basic(client_id, secret).header();
         ClientAuth {
             client_id: client_id.into(),
-            method: Method::Basic(header),
+            method: Method::Basic(header.unwrap_or_else(|| HeaderValue::from_static("Basic"))),
         }
     }
 
@@ -61,7 +61,7 @@ impl ClientAuth {
     pub fn post(client_id: &str, secret: &str) -> ClientAuth {
         ClientAuth {
             client_id: client_id.into(),
-            method: Method::Post(secret.into()),
+            method: Method::Post(Secret::new(secret.into())),
         }
     }
 
@@ -117,7 +117,7 @@ impl ClientAuth {
     pub(super) fn authenticate(
         &self,
         headers: &mut HeaderMap,
-        form: &mut form_urlencoded::Serializer<'_, String>,
+        form: &mut Form,
         audience: &str,
         now: UnixTime,
     ) -> Result<(), ConfigError> {
@@ -126,14 +126,14 @@ impl ClientAuth {
                 headers.insert(AUTHORIZATION, header.clone());
             }
             Method::Post(secret) => {
-                form.append_pair("client_id", &self.client_id);
-                form.append_pair("client_secret", secret);
+                form.append("client_id", &self.client_id);
+                form.append("client_secret", secret);
             }
             Method::PrivateKeyJwt { key, kid } => {
                 let assertion = self.assertion(key, kid.as_deref(), audience, now)?;
-                form.append_pair("client_id", &self.client_id);
-                form.append_pair("client_assertion_type", ASSERTION_TYPE);
-                form.append_pair("client_assertion", &assertion);
+                form.append("client_id", &self.client_id);
+                form.append("client_assertion_type", ASSERTION_TYPE);
+                form.append("client_assertion", &assertion);
             }
         }
         Ok(())
@@ -145,7 +145,7 @@ impl ClientAuth {
         kid: Option<&str>,
         audience: &str,
         now: UnixTime,
-    ) -> Result<String, ConfigError> {
+    ) -> Result<Secret<String>, ConfigError> {
         let mut jti = [0; 16];
         aws_lc_rs::rand::fill(&mut jti)
             .map_err(|_| ConfigError::new("this machine has no randomness"))?;
@@ -165,6 +165,23 @@ impl ClientAuth {
     }
 }
 
+/// The value of `Authorization`, made in rooms that are large enough from the beginning: what grows leaves
+/// its beginnings behind.
+fn basic(client_id: &str, secret: &str) -> Secret<Vec<u8>> {
+    const SCHEME: &[u8] = b"Basic ";
+    let encoded = |text| form_urlencoded::byte_serialize(str::as_bytes(text));
+    let parts = || encoded(client_id).chain([":"]).chain(encoded(secret));
+    let mut pair = Secret::new(String::with_capacity(parts().map(str::len).sum()));
+    parts().for_each(|part| pair.push_str(part));
+    let digits = pair.len().div_ceil(3) * 4;
+    let mut header = Secret::new(vec![0; SCHEME.len() + digits]);
+    let (scheme, rest) = header.split_at_mut(SCHEME.len());
+    scheme.copy_from_slice(SCHEME);
+    // It has exactly the room that it takes.
+    let _ = STANDARD.encode_slice(&*pair, rest);
+    header
+}
+
 impl fmt::Debug for ClientAuth {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let name = match &self.method {
@@ -182,7 +199,7 @@ mod tests {
 
     fn sent(auth: &ClientAuth) -> (HeaderMap, String) {
         let mut headers = HeaderMap::new();
-        let mut form = form_urlencoded::Serializer::new(String::new());
+        let mut form = Form::new();
         auth.authenticate(
             &mut headers,
             &mut form,
@@ -190,7 +207,7 @@ mod tests {
             UnixTime::from_secs(7),
         )
         .unwrap();
-        (headers, form.finish())
+        (headers, String::from_utf8(form.finish()).unwrap())
     }
 
     #[test]

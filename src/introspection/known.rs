@@ -11,6 +11,7 @@ use crate::clock::UnixTime;
 use crate::credential::Credential;
 use crate::error::{ConfigError, Error, Reason};
 use crate::rules::{ClaimRules, MayLack};
+use crate::secret::Secret;
 use crate::verified::Verified;
 use crate::verify::{Moment, VerdictLifetime, Verifier};
 
@@ -18,7 +19,8 @@ use crate::verify::{Moment, VerdictLifetime, Verifier};
 /// with it.
 ///
 /// What a request shows is compared with every secret, in a time that depends neither on where they
-/// differ nor on which fits. The secrets themselves are not kept, only what SHA-256 makes of them.
+/// differ nor on which fits. The secrets themselves are not kept, only what SHA-256 makes of them, and
+/// that is wiped from memory when this is dropped.
 /// `exp` and `nbf` of the claims are judged if they are there, without leeway.
 ///
 /// # Examples
@@ -36,7 +38,10 @@ use crate::verify::{Moment, VerdictLifetime, Verifier};
 /// ```
 #[derive(Default)]
 #[must_use]
-pub struct StaticTokens(Vec<([u8; 32], ClaimSet)>);
+pub struct StaticTokens(Vec<(Digest, ClaimSet)>);
+
+/// Of a secret. Boxed, since a list that grows leaves behind what it held itself.
+type Digest = Secret<Box<[u8]>>;
 
 /// A secret of fewer characters can be guessed.
 const SHORTEST: usize = 16;
@@ -60,7 +65,8 @@ impl StaticTokens {
             )));
         }
         let digest = sha256(secret);
-        if self.0.iter().any(|(known, _)| *known == digest) {
+        let is_it = |known: &Digest| verify_slices_are_equal(&known[..], &digest[..]).is_ok();
+        if self.0.iter().any(|(known, _)| is_it(known)) {
             return Err(ConfigError::new(
                 "static secret is there twice, wanted it once",
             ));
@@ -74,7 +80,7 @@ impl StaticTokens {
         let mut claims = None;
         // No early end: how long it takes must not tell which secret was nearly hit.
         for (known, theirs) in &self.0 {
-            if verify_slices_are_equal(known, &shown).is_ok() {
+            if verify_slices_are_equal(&known[..], &shown[..]).is_ok() {
                 claims = Some(theirs);
             }
         }
@@ -91,10 +97,8 @@ impl StaticTokens {
     }
 }
 
-fn sha256(text: &str) -> [u8; 32] {
-    let mut told = [0; 32];
-    told.copy_from_slice(digest(&SHA256, text.as_bytes()).as_ref());
-    told
+fn sha256(text: &str) -> Digest {
+    Secret::new(digest(&SHA256, text.as_bytes()).as_ref().into())
 }
 
 impl Verifier for StaticTokens {

@@ -6,6 +6,7 @@ mod breaker;
 mod breaker_tests;
 mod client_auth;
 mod endpoint;
+mod form;
 mod known;
 mod lookup;
 mod settings;

@@ -16,6 +16,7 @@ use crate::error::{ConfigError, Error, Reason};
 use crate::fetch::{Fetch, without_query};
 use crate::hints;
 use crate::rules::{ClaimRules, MayLack};
+use crate::secret::Secret;
 use crate::status::Status;
 use crate::verified::Verified;
 use crate::verify::{Moment, VerdictLifetime, Verifier};
@@ -91,9 +92,10 @@ impl UserinfoVerifierBuilder {
 
 impl UserinfoVerifier {
     async fn ask(&self, token: &str, moment: &Moment<'_>) -> Result<Verified, Error> {
-        let mut bearer = HeaderValue::try_from(format!("Bearer {token}"))
-            .map_err(|_| Error::new(Reason::Inactive, "token is no header value"))?;
-        bearer.set_sensitive(true);
+        // Its room is made for all of it at once.
+        let bearer = Secret::new([b"Bearer ", token.as_bytes()].concat()).header();
+        let bearer =
+            bearer.ok_or_else(|| Error::new(Reason::Inactive, "token is no header value"))?;
         let request = || {
             let mut request = Request::new(Vec::new());
             *request.uri_mut() = self.endpoint.uri.clone();

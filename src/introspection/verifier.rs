@@ -9,6 +9,7 @@ use serde_json::Value;
 
 use super::client_auth::ClientAuth;
 use super::endpoint::{self, Endpoint, EndpointBuilder};
+use super::form::Form;
 use super::settings::{Settings, setters};
 #[cfg(feature = "jwt")]
 use super::signed::SignedAnswers;
@@ -171,13 +172,13 @@ impl IntrospectionVerifier {
             CONTENT_TYPE,
             HeaderValue::from_static("application/x-www-form-urlencoded"),
         );
-        let mut form = form_urlencoded::Serializer::new(String::new());
-        form.append_pair("token", token);
-        form.append_pair("token_type_hint", "access_token");
+        let mut form = Form::new();
+        form.append("token", token);
+        form.append("token_type_hint", "access_token");
         let endpoint = self.endpoint.uri.to_string();
         let audience = self.rules.issuer().unwrap_or(&endpoint);
         self.auth.authenticate(headers, &mut form, audience, now)?;
-        *request.body_mut() = form.finish().into_bytes();
+        *request.body_mut() = form.finish();
         Ok(request)
     }
 }

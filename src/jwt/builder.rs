@@ -13,6 +13,7 @@ use crate::error::ConfigError;
 use crate::jwks::{Prepared, RemoteJwks};
 use crate::jws::{Headers, Keys, Source};
 use crate::rules::{ClaimRules, MayLack};
+use crate::secret::Secret;
 use crate::verify::{ErasedVerifier, VerdictLifetime, Verifier};
 
 /// Sets up a [`JwtVerifier`].
@@ -22,7 +23,7 @@ pub struct JwtVerifierBuilder {
     typ: TypRules,
     algorithms: Option<Vec<Algorithm>>,
     keys: Option<Keys>,
-    secret: Option<(Algorithm, Box<[u8]>)>,
+    secret: Option<(Algorithm, Secret<Box<[u8]>>)>,
     short_secret: bool,
     lifetime: Duration,
     confirmed_by: Option<ConfirmedBy>,
@@ -79,13 +80,15 @@ impl JwtVerifierBuilder {
     /// Accepts tokens signed with a shared secret, and no others. The secret needs at least as
     /// many bytes as the hash has: 32, 48 or 64 (RFC 7518 §3.2).
     ///
-    /// Whoever can verify such a token can forge one: prefer keys.
+    /// Whoever can verify such a token can forge one: prefer keys. The copy of the secret that is made
+    /// here is wiped from memory once the verifier is [built](Self::build); `secret` itself is the
+    /// caller's to wipe, so lend it.
     pub fn hmac_secret(
         mut self,
         algorithm: Algorithm,
         secret: impl AsRef<[u8]>,
     ) -> JwtVerifierBuilder {
-        self.secret = Some((algorithm, secret.as_ref().into()));
+        self.secret = Some((algorithm, Secret::new(secret.as_ref().into())));
         self
     }
 

@@ -13,6 +13,8 @@ use crate::credential::Credential;
 use crate::error::Error;
 use crate::fetch::either;
 use crate::freshness::Need;
+#[cfg(feature = "cache")]
+use crate::secret::Secret;
 use crate::token::AccessToken;
 #[cfg(feature = "cache")]
 use crate::verdict::Finding;
@@ -34,7 +36,7 @@ impl Inner {
         let now = self.clock.now();
         let flight = self.verdicts.one_flight(name, need, now, || {
             let server = self.clone();
-            let token: Box<str> = credential.token().into();
+            let token: Secret<Box<str>> = Secret::new(credential.token().into());
             let carrier = credential.carrier().clone();
             async move {
                 let credential = Credential::new(&token, &carrier);

@@ -21,6 +21,7 @@ use aws_lc_rs::rand;
 
 use crate::credential::Carrier;
 use crate::error::ConfigError;
+use crate::secret::Secret;
 
 /// A credential's name, in one memory.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
@@ -55,8 +56,8 @@ pub(super) struct Namer(LessSafeKey);
 impl Namer {
     /// With a key that nobody else has.
     pub(super) fn new() -> Result<Namer, ConfigError> {
-        let mut key = [0; 16];
-        rand::fill(&mut key)
+        let mut key = Secret::new([0; 16]);
+        rand::fill(&mut *key)
             .map_err(|_| ConfigError::new("the operating system gives no random numbers"))?;
         Namer::with(&key)
     }

@@ -7,7 +7,7 @@
 //!
 //! The price is that each thread keeps up to [`PLACES`] tokens in clear text, until others take their places
 //! or they are shown once more and stand no longer: also such as are forgotten meanwhile, or whose server is
-//! gone. A token gets a place when it is shown to the thread again before another that belongs there.
+//! gone. Then their text is wiped. A token gets a place when it is shown to the thread again before another that belongs there.
 
 use std::cell::RefCell;
 use std::sync::Arc;
@@ -15,6 +15,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::clock::UnixTime;
 use crate::credential::Carrier;
+use crate::secret::Secret;
 use crate::token::{AccessToken, Facts};
 
 /// How many tokens a thread keeps, of all servers: about 2 KiB each, if they are as long as most.
@@ -45,7 +46,7 @@ struct AtHand {
     /// the tokens takes from telling somebody who guesses how much of one is right already: these 64 bits
     /// must be hit first, all at once.
     mixed: u64,
-    token: Box<[u8]>,
+    token: Secret<Box<[u8]>>,
     carrier: Carrier,
     /// Whose table it was made of.
     owner: Owner,
@@ -79,7 +80,7 @@ impl Owner {
             let it = at_hand.as_ref()?;
             let is_it = it.mixed == mixed
                 && it.owner == self
-                && *it.token == *token
+                && **it.token == *token
                 && it.carrier == *carrier;
             if !is_it {
                 return None;
@@ -115,7 +116,7 @@ impl Owner {
             }
             place.at_hand.replace(AtHand {
                 mixed,
-                token: token.into(),
+                token: Secret::new(token.into()),
                 carrier: carrier.clone(),
                 owner: self,
                 verdict: AccessToken::of_facts(original).copy(),
