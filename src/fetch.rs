@@ -196,11 +196,11 @@ pub(crate) async fn either<T>(
 ///
 /// A sentence that names the URL and what was wanted.
 pub(crate) fn secure_url(what: &str, url: &str) -> Result<Uri, ConfigError> {
-    // Whoever writes a password into a URL does not want to read it in a log.
-    let shown = if url.contains('@') {
-        "a URL with a user".to_owned()
-    } else {
-        text::quote(url)
+    // Whoever writes a password or a key into a URL does not want to read it in a log.
+    let shown = match url.split_once('?') {
+        _ if url.contains('@') => "a URL with a user".to_owned(),
+        Some((before, _)) => format!("{} with a query", text::quote(before)),
+        None => text::quote(url),
     };
     let refuse = || {
         ConfigError::new(format!(
@@ -274,6 +274,25 @@ mod tests {
             "jwks_uri is \"http://issuer.example/\", wanted an https URL (http only on loopback) \
              without user and fragment"
         );
+    }
+
+    #[test]
+    fn what_may_hold_a_key_is_not_repeated() {
+        for (url, shown) in [
+            (
+                "http://issuer.example/jwks?key=s3cret",
+                "\"http://issuer.example/jwks\" with a query",
+            ),
+            (
+                "https://as.example/?s3cret#x",
+                "\"https://as.example/\" with a query",
+            ),
+            ("https://gate:s3cret@as.example/", "a URL with a user"),
+        ] {
+            let error = secure_url("endpoint", url).unwrap_err().to_string();
+            let wanted = "wanted an https URL (http only on loopback) without user and fragment";
+            assert_eq!(error, format!("endpoint is {shown}, {wanted}"));
+        }
     }
 
     #[test]
