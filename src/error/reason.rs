@@ -67,7 +67,7 @@ reasons! {
     MalformedToken = "malformed_token", InvalidToken;
     /// The token is a JWE; encrypted tokens are not supported.
     Encrypted = "encrypted", InvalidToken;
-    /// The header asks for an extension we do not understand (`crit`, `b64`; RFC 7515 §4.1.11).
+    /// The header asks for an extension we do not understand (`crit`, `b64`, `zip`; RFC 7515 §4.1.11).
     Critical = "critical", InvalidToken;
     /// The header's `typ` is not that of an access token (RFC 9068 §4).
     Type = "type", InvalidToken;

@@ -45,6 +45,9 @@ impl<'a> Header<'a> {
             "crit" => critical = Some("crit"),
             // RFC 7797 §6: b64 must be listed in crit; some issuers forget.
             "b64" if value != Json::Bool(true) => critical = Some("b64"),
+            // RFC 7516 §4.1.3: it belongs to encryption. Whoever honours it here inflates the payload
+            // and reads other claims than we do.
+            "zip" => critical = Some("zip"),
             _ => {}
         })
         .map_err(|_| Error::new(Reason::MalformedToken, "header is no strict JSON object"))?;
@@ -53,7 +56,8 @@ impl<'a> Header<'a> {
                 Reason::Critical,
                 match name {
                     "crit" => "header has crit, wanted no extension: none is understood",
-                    _ => "header has b64, wanted no extension: none is understood",
+                    "b64" => "header has b64, wanted no extension: none is understood",
+                    _ => "header has zip, wanted no compression of a signed payload",
                 },
             ));
         }
@@ -126,6 +130,13 @@ mod tests {
         assert_eq!(
             refused(r#"{"alg":"RS256","b64":false}"#).0,
             Reason::Critical
+        );
+        assert_eq!(
+            refused(r#"{"alg":"RS256","zip":"DEF"}"#),
+            (
+                Reason::Critical,
+                "header has zip, wanted no compression of a signed payload".to_owned()
+            )
         );
         assert_eq!(
             refused(r#"{"alg":"none"}"#),
