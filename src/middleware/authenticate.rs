@@ -11,7 +11,7 @@ use http::header::{
     TRANSFER_ENCODING, WWW_AUTHENTICATE,
 };
 use http::request::Parts;
-use http::{HeaderValue, Request, Response};
+use http::{HeaderMap, HeaderValue, Request, Response};
 use pin_project_lite::pin_project;
 use tower_layer::Layer;
 use tower_service::Service;
@@ -249,14 +249,28 @@ fn reword<R>(old: Response<R>, mut new: Response<R>) -> Response<R> {
 
 /// Shared caches keep answers to requests with `Authorization` to themselves (RFC 9111 §3.5), and
 /// know of no other credential: an answer to an `App-Token`, or to a token in the URL (RFC 6750
-/// §2.3), must say so itself.
+/// §2.3), must say so itself, whatever else a handler says about caching. Only who names the shared
+/// caches knows what they do.
 fn keep_private<R>(server: &ResourceServer, mut response: Response<R>) -> Response<R> {
-    if server.must_guard_caches() {
+    if server.must_guard_caches() && !names_caches(response.headers()) {
         let private = HeaderValue::from_static("private");
-        response
-            .headers_mut()
-            .entry(CACHE_CONTROL)
-            .or_insert(private);
+        response.headers_mut().append(CACHE_CONTROL, private);
     }
     response
+}
+
+/// Whether a response says which caches may keep it. `private="name"` is about one header alone.
+fn names_caches(headers: &HeaderMap) -> bool {
+    let names = |directive: &str| {
+        let is = |name: &str| directive.eq_ignore_ascii_case(name);
+        let shared = directive
+            .get(..9)
+            .is_some_and(|start| start.eq_ignore_ascii_case("s-maxage="));
+        is("private") || is("no-store") || is("public") || shared
+    };
+    let mut values = headers.get_all(CACHE_CONTROL).iter();
+    values.any(|value| {
+        let mut directives = value.as_bytes().split(|byte| *byte == b',');
+        directives.any(|one| str::from_utf8(one.trim_ascii()).is_ok_and(names))
+    })
 }

@@ -6,14 +6,83 @@ use axum::body::Body;
 use axum::routing::get;
 use http::Request;
 use portcullis::{
-    Algorithm, ByIssuer, ClientAuth, Grant, IntrospectionVerifier, Reason, RequireScope,
-    Requirement, ResourceServer, When,
+    Algorithm, ByIssuer, Carrier, ClientAuth, Grant, IntrospectionVerifier, Reason, RequireScope,
+    Requirement, ResourceServer, When, danger,
 };
 use serde_json::json;
 use tower::ServiceExt as _;
 
 use crate::showing::{reason, show};
 use crate::{AUDIENCE, NOW, World};
+
+/// RFC 6750 §2.3, RFC 9111 §3.5: caches know of no credential outside of `Authorization`, so what a
+/// handler says about caching must not let them keep an answer for others.
+#[tokio::test]
+async fn std_006_an_answer_to_a_token_elsewhere_is_private() {
+    let world = World::new();
+    let carriers = [
+        Carrier::bearer(),
+        Carrier::header("App-Token").unwrap(),
+        danger::query_parameter("access_token"),
+    ];
+    let gate = |carriers: &[Carrier]| {
+        let mut server = world.issuer.resource_server();
+        for carrier in carriers {
+            server = server.carrier(carrier.clone());
+        }
+        server
+            .verifier(world.jwt().build().unwrap())
+            .build()
+            .unwrap()
+    };
+    let token = world.issuer.token().mint();
+    let bearer = format!("Bearer {token}");
+    let in_url = format!("/?access_token={token}");
+    for (said, kept) in [
+        (&[][..], &["private"][..]),
+        (&["max-age=60"], &["max-age=60", "private"]),
+        (
+            &["max-age=60, must-revalidate"],
+            &["max-age=60, must-revalidate", "private"],
+        ),
+        (
+            &["no-cache", "max-age=0"],
+            &["no-cache", "max-age=0", "private"],
+        ),
+        (
+            &["private=\"set-cookie\""],
+            &["private=\"set-cookie\"", "private"],
+        ),
+        // Who names them knows what they do.
+        (&["public, max-age=60"], &["public, max-age=60"]),
+        (&["max-age=60", "S-MaxAge=5"], &["max-age=60", "S-MaxAge=5"]),
+        (&["no-store"], &["no-store"]),
+        (&["max-age=60,Private"], &["max-age=60,Private"]),
+    ] {
+        let ask = async |gate: ResourceServer, uri: &str, name: &str, value: &str| {
+            let operation = get(async move || {
+                let mut headers = http::HeaderMap::new();
+                for value in said {
+                    headers.append("cache-control", value.parse().unwrap());
+                }
+                headers
+            });
+            let app: Router = Router::new().route("/", operation).layer(gate.layer());
+            let request = Request::get(uri).header(name, value).body(Body::empty());
+            let response = app.oneshot(request.unwrap()).await.unwrap();
+            assert_eq!(response.status(), 200);
+            let found = response.headers().get_all("cache-control").iter();
+            let found = found.map(|value| value.to_str().unwrap().to_owned());
+            found.collect::<Vec<_>>()
+        };
+        let all = gate(&carriers);
+        assert_eq!(ask(all.clone(), "/", "app-token", &token).await, kept);
+        assert_eq!(ask(all, &in_url, "accept", "*/*").await, kept);
+        // Caches know of this one.
+        let bearer_alone = gate(&carriers[..1]);
+        assert_eq!(ask(bearer_alone, "/", "authorization", &bearer).await, said);
+    }
+}
 
 /// RFC 8725bis §3.1: what one issuer may sign with is not what another may.
 #[tokio::test]
