@@ -1,4 +1,5 @@
 //! Rust text as words: names and signs, without comments and literals.
+#![allow(dead_code)] // Not every test needs all of it.
 
 /// A name, `::`, or a single sign.
 pub(crate) struct Word<'a> {
