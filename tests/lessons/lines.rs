@@ -5,6 +5,7 @@ use axum::Router;
 use axum::body::Body;
 use axum::routing::get;
 use http::Request;
+use portcullis::testing::Endpoint;
 use portcullis::{
     Algorithm, ByIssuer, Carrier, ClientAuth, Grant, IntrospectionVerifier, Reason, RequireScope,
     Requirement, ResourceServer, When, danger,
@@ -185,4 +186,28 @@ async fn std_057_a_requirement_judges_how_and_when_somebody_logged_in() {
         assert_eq!(ask(opaque.mint()).await, wanted, "{claims}");
     }
     assert_eq!(ask(world.issuer.token().mint()).await, 403);
+}
+
+/// Whoever makes tokens up makes up any number of them.
+#[tokio::test]
+async fn std_064_no_number_of_refusals_is_remembered() {
+    let world = World::new();
+    world.issuer.client("gate", "s3cret");
+    let endpoint = world.issuer.introspection_endpoint();
+    let auth = ClientAuth::basic("gate", "s3cret");
+    let asks = IntrospectionVerifier::builder(&endpoint, auth, AUDIENCE).fetch(world.fetcher());
+    let server = world.issuer.resource_server().verdict_capacity(1_000);
+    let server = server.verifier(asks.build().unwrap()).build().unwrap();
+    let flood = async || {
+        let before = world.issuer.asked(Endpoint::Introspection);
+        for n in 0..1_000 {
+            let outcome = show(&server, &format!("made-up-{n}")).await;
+            assert_eq!(reason(&outcome), Some(Reason::Inactive));
+        }
+        world.issuer.asked(Endpoint::Introspection) - before
+    };
+    assert_eq!(flood().await, 1_000);
+    // A tenth of what is remembered of good ones: 100.
+    let asked_again = flood().await;
+    assert!(asked_again >= 900, "{} are remembered", 1_000 - asked_again);
 }
