@@ -3,7 +3,7 @@
 //! A token system is described by answering six questions. Each answer is a line or two of
 //! configuration; together they are a *profile*. This crate has five, of systems that exist (the
 //! module `profile`, with the feature `profiles`): read the one that is most like yours beside this
-//! page.
+//! page. The chapter [`attacks`] tells what it has to withstand.
 //!
 //! | question | answer with |
 //! |---|---|
@@ -108,3 +108,5 @@
 //!   [`Error::unavailable`](crate::Error::unavailable): 503, never 401.
 //! - A renderer never writes the error's own text: it is for your log and may quote claims.
 //!   [`Reason::description`](crate::Reason::description) has words for clients.
+
+pub mod attacks;

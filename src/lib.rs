@@ -238,6 +238,12 @@
 //! - **Order of layers.** tower-http's `CorsLayer` outside, then [`ResourceServer::layer`], then
 //!   [`RequireScopeLayer`] and [`ResourceGuardLayer`], then the handler. With `Router::layer` the
 //!   layer added last is the outermost. Where gates are nested, the one nearest to the handler decides and words.
+//!
+//! # Attacks
+//!
+//! [`guide::attacks`] tells, a paragraph each, what verifiers have suffered, what this crate does about
+//! it, and which test plays it again. `SECURITY.md` says by attacker what stops them, and what is not
+//! defended.
 #![forbid(unsafe_code)]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
