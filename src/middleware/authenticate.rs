@@ -29,6 +29,10 @@ impl ResourceServer {
     ///
     /// Put it outside of [`RequireScopeLayer`](crate::RequireScopeLayer) and of the extractors,
     /// and inside of tower-http's `CorsLayer`: with `ServiceBuilder`, CORS comes first, then this.
+    ///
+    /// If a credential may sit elsewhere than in `Authorization`, where caches do not know of it, answers
+    /// get a `Cache-Control: private` (RFC 6750 §2.3), unless they say `public`, `s-maxage`, `private` or
+    /// `no-store` themselves.
     pub fn layer(&self) -> AuthenticateLayer {
         AuthenticateLayer::new(self, Admits::Proven)
     }

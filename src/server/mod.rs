@@ -61,7 +61,9 @@ impl ResourceServer {
     /// that is enough is the caller's decision, also of a [second slot](CredentialSlot::required); see
     /// [`AccessToken::of_kind`]. The credential's header is marked sensitive.
     ///
-    /// This is the heart: the layers and extractors call it, and so may a hyper service.
+    /// This is the heart: the layers and extractors call it, and so may a hyper service. The answer is the
+    /// caller's: if the credential sits elsewhere than in `Authorization`, caches do not know of it, and
+    /// the answer needs a `Cache-Control: private` (RFC 6750 §2.3), which the layers add by themselves.
     ///
     /// # Errors
     ///
