@@ -65,7 +65,7 @@ fn the_table_is_whole() {
     for row in &rows {
         assert!(names.insert(&row.name), "{} is there twice", row.name);
         assert!(!row.why.is_empty(), "{} has no reason", row.name);
-        // Whether there is such a line, `tests/standards.rs` knows.
+        // Whether there is such a line, `tests/standards` knows.
         assert!(row.line.iter().count() > 0, "{} has no line", row.name);
         let answers = [&row.expect].into_iter();
         for expect in answers.chain(row.then.iter().map(|step| &step.expect)) {
