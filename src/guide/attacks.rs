@@ -260,7 +260,8 @@
 //!
 //! **Time that tells.** A comparison ends at the first character that differs, and a secret is guessed one
 //! after another. RFC 7515 §10.9 speaks of such attacks. Signatures are compared by aws-lc, static secrets
-//! as digests, all of them, in constant time: `lib::each_secret_stands_for_its_claims`.
+//! as digests, all of them, in constant time. The source shows that; a test can only show that each secret
+//! stands for itself: `lib::each_secret_stands_for_its_claims`.
 //!
 //! **Switches that nobody found.** Certificates are verified only if somebody says so (CVE-2026-31923,
 //! APISIX), the end of a token checked only if somebody says so (Kong, `exp`). RFC 7519 §4.1.4, RFC 7662
