@@ -267,3 +267,32 @@ fn signed_answers_need_an_issuer() {
         "answers are to be signed by nobody in particular, wanted an issuer"
     );
 }
+
+/// What an operator reads may stand on a page; whoever writes answers may put a token there.
+#[tokio::test]
+async fn the_status_repeats_no_token() {
+    let token = "tk-W2mVtY9zKpL4nRfD8sGj";
+    let answers: [fn(&Desk<'_>) -> String; 3] = [
+        |desk| sign(desk, &good("tk-W2mVtY9zKpL4nRfD8sGj")),
+        |desk| {
+            let answer = desk.token().typ("tk-W2mVtY9zKpL4nRfD8sGj");
+            answer.raw_payload("{}").mint()
+        },
+        |desk| {
+            let answer = desk.token().header("kid", "tk-W2mVtY9zKpL4nRfD8sGj");
+            answer.typ("token-introspection+jwt").mint()
+        },
+    ];
+    for answer in answers {
+        let gate = Gate::new();
+        gate.answer(answer);
+        let outcome = gate.show(token).await;
+        assert_eq!(reason(&outcome), Some(Reason::LookupUnavailable));
+        let status = format!("{:?}", gate.server.status());
+        assert!(
+            status.contains("[withheld: it repeats a secret]"),
+            "{status}"
+        );
+        assert!(!status.contains(&token[..8]), "{status}");
+    }
+}

@@ -224,12 +224,14 @@ impl Upstream {
         }
     }
 
-    /// What the request of an answer is told that came, and cannot be used.
+    /// What the request of an answer is told that came, and cannot be used. None of `secrets` is repeated,
+    /// as with any other failure: whoever wrote the answer may have.
     #[cfg(feature = "jwt")]
-    pub(super) fn unusable(&self, fault: Fault) -> Error {
-        let sentence = format!("{}: {}", self.words.failed, fault.why);
+    pub(super) fn unusable(&self, fault: Fault, secrets: &[&str]) -> Error {
+        let why = text::withhold(fault.why, secrets.iter().copied());
+        let sentence = format!("{}: {why}", self.words.failed);
         self.failures.fetch_add(1, Ordering::Relaxed);
-        *self.last_error() = Some(fault.why.into());
+        *self.last_error() = Some(why.into());
         Error::unavailable(RETRY_AFTER, sentence).ours()
     }
 

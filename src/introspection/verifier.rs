@@ -122,7 +122,7 @@ impl IntrospectionVerifier {
             let read = |response| endpoint::text(response, moment);
             let answer = self.endpoint.ask(moment, &secrets, request, read).await?;
             let opened = signed.open(&answer, moment).await;
-            let unusable = |fault| self.endpoint.upstream.unusable(fault);
+            let unusable = |fault| self.endpoint.upstream.unusable(fault, &secrets);
             let (text, lease) = opened.map_err(Fault::of_this_call).map_err(unusable)?;
             let verified = self.judge(read_active(text).map_err(unusable)?, moment)?;
             return Ok(match lease {
