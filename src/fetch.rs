@@ -221,6 +221,13 @@ pub(crate) fn secure_url(what: &str, url: &str) -> Result<Uri, ConfigError> {
     if !allowed || authority.as_str().contains('@') || authority.host().is_empty() {
         return Err(refuse());
     }
+    // RFC 3986 §3.2.3: digits. `Uri` takes other ports for none, so two origins would look like one.
+    let port = authority.as_str().strip_prefix(authority.host());
+    let port = port.and_then(|port| port.strip_prefix(':')).unwrap_or("");
+    let is_number = port.bytes().all(|digit| digit.is_ascii_digit());
+    if !port.is_empty() && (!is_number || port.parse::<u16>().is_err()) {
+        return Err(refuse());
+    }
     Ok(uri)
 }
 
@@ -251,6 +258,8 @@ mod tests {
             "http://127.9.9.9/",
             "http://localhost:4610//api/oidc/jwks",
             "http://[::1]:80/x",
+            "https://issuer.example:/jwks",
+            "https://[::1]/jwks",
         ] {
             assert!(secure_url("jwks_uri", good).is_ok(), "{good}");
         }
@@ -261,6 +270,11 @@ mod tests {
             "ftp://127.0.0.1/",
             "https://user@issuer.example/",
             "https://issuer.example/#x",
+            "https://issuer.example:8!43/jwks",
+            "https://issuer.example:+443/jwks",
+            "https://issuer.example:65536/jwks",
+            "https://issuer.example:443.evil.example/jwks",
+            "https://[::1]:x/jwks",
             "/jwks",
             "",
             "https://",

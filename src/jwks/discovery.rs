@@ -275,6 +275,9 @@ mod tests {
             );
         }
         assert!(read(&metadata, "{").is_err());
+        let no_port =
+            r#"{"issuer":"https://as.example","jwks_uri":"https://as.example:8!43/jwks"}"#;
+        assert!(read(&metadata, no_port).is_err());
 
         let elsewhere = r#"{"issuer":"https://as.example","jwks_uri":"https://keys.example/v3"}"#;
         assert!(read(&metadata, elsewhere).is_err());
