@@ -3,6 +3,7 @@
 // A test says what must be there by taking it, and says so when it cannot look.
 #![allow(clippy::unwrap_used, clippy::print_stdout, unreachable_pub)]
 
+mod growth;
 mod targets;
 
 use std::collections::BTreeSet;
