@@ -342,6 +342,12 @@ mod tests {
     }
 
     #[test]
+    fn settings_show_themselves() {
+        let shown = format!("{:?}", Answers::default());
+        assert_eq!(shown, r#"Answers { realm: "api", bare_scopes: [], .. }"#);
+    }
+
+    #[test]
     fn a_missing_scope_is_named() {
         let error =
             Error::insufficient_scope(vec![Scope::from_static("a"), Scope::from_static("b")]);

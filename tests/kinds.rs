@@ -667,6 +667,10 @@ async fn each_issuer_has_its_own_keys() {
             other.jwt_verifier(AUDIENCE).build().unwrap(),
         ])
     };
+    assert_eq!(
+        format!("{:?}", both().unwrap()),
+        r#"ByIssuer(["https://one.example", "https://other.example"])"#
+    );
     let server = ResourceServer::builder()
         .verifier(both().unwrap())
         .build()

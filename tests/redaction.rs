@@ -102,7 +102,10 @@ struct Page(String);
 
 impl Page {
     fn debug(&mut self, value: &impl Debug) {
-        writeln!(self.0, "{value:?}\n{value:#?}").unwrap();
+        let text = format!("{value:?}\n{value:#?}");
+        // What shows nothing hides everything, and helps nobody.
+        assert!(text.len() > 2, "{}", std::any::type_name_of_val(value));
+        writeln!(self.0, "{text}").unwrap();
     }
 
     fn error(&mut self, error: &(dyn std::error::Error + 'static)) {

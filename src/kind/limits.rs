@@ -202,5 +202,15 @@ mod tests {
         assert!(judge(&strict, r#"{"exp":1100,"nbf":1001}"#).is_err());
         assert!(judge(&strict, r#"{"exp":1100,"iat":1001}"#).is_err());
         assert!(judge(&Limits::default(), r#"{"exp":1000,"nbf":1001}"#).is_ok());
+        let some = Limits {
+            leeway: Some(Duration::from_secs(10)),
+            ..Limits::default()
+        };
+        for name in ["nbf", "iat"] {
+            let at = |second: i64| judge(&some, &format!(r#"{{"exp":1100,"{name}":{second}}}"#));
+            assert_eq!(at(1_010), Ok(1_110), "{name}");
+            let early = format!(r#"NotYetValid("{name} is 1011, it is 1000")"#);
+            assert_eq!(at(1_011), Err(early));
+        }
     }
 }

@@ -400,4 +400,16 @@ mod tests {
         let left = Breach::Check("party left".to_owned());
         assert_eq!(judge(r#"{"upid":"a"}"#), Err(left));
     }
+
+    #[test]
+    fn a_kind_shows_what_it_is_told_by() {
+        let kind = Kind::named("party").typ("at+jwt").with_claim("upid");
+        assert_eq!(
+            format!("{kind:?}"),
+            r#"Kind { name: "party", carrier: None, typ: Some("at+jwt"), audience: None, "#
+                .to_owned()
+                + r#"claims: [("upid", Present)], limits: Limits { leeway: None, max_age: None, "#
+                + "max_lifetime: None, ends: [] }, .. }"
+        );
+    }
 }

@@ -186,6 +186,13 @@ mod tests {
             )
             .is_ok()
         );
+        assert!(
+            built(
+                Kind::named("a").without_claim("x"),
+                Kind::named("b").without_claim("x")
+            )
+            .is_err()
+        );
         assert!(built(Kind::named("a").typ("JWT"), Kind::named("b").typ("at+jwt")).is_ok());
         assert!(built(Kind::named("a").typ("jwt"), Kind::named("b").typ("JWT")).is_err());
         assert_eq!(

@@ -209,6 +209,30 @@ mod tests {
     }
 
     #[test]
+    fn a_claim_names_a_word_alone_or_among_others() {
+        let claims = r#"{"one":"editor","more":["reader","editor"],"odd":{"editor":"editor"}}"#;
+        let grant = Grant {
+            scopes: Scopes::NONE,
+            permissions: Scopes::NONE,
+            claims: &ClaimSet::parse(claims).unwrap(),
+            kind: "access_token",
+            principal: PrincipalType::User,
+            hierarchy: None,
+        };
+        for (name, word, named) in [
+            ("one", "editor", true),
+            ("one", "edit", false),
+            ("more", "editor", true),
+            ("more", "reader", true),
+            ("more", "writer", false),
+            ("odd", "editor", false),
+            ("none", "editor", false),
+        ] {
+            assert_eq!(grant.claim_names(name, word), named, "{name} {word}");
+        }
+    }
+
+    #[test]
     fn permissions_are_no_scopes() {
         assert!(!met::<Read>(""));
     }

@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use portcullis::UnixTime;
-use portcullis::testing::{Endpoint, Trouble};
+use portcullis::testing::{AuthorizationServer, Endpoint, ManualClock, Trouble};
+use portcullis::{ByIssuer, Reason, UnixTime};
 
-use crate::gate::{BEGAN, Gate, settle};
+use crate::gate::{AUDIENCE, BEGAN, Gate, settle};
 
 #[tokio::test]
 async fn status_tells_the_age_of_the_keys_and_what_went_wrong() {
@@ -88,4 +88,37 @@ async fn ready_within_waits_for_the_issuer_or_fails_the_start() {
     gate.pass(Duration::from_secs(31)).await;
     assert!(ready.is_finished(), "as soon as the keys are there");
     ready.await.unwrap().unwrap();
+}
+
+#[tokio::test]
+async fn a_gate_of_several_issuers_is_ready_when_it_has_the_keys_of_each() {
+    let clock = ManualClock::at(BEGAN);
+    let at = |origin| {
+        let issuer = AuthorizationServer::builder().origin(origin);
+        issuer.clock(clock.clone()).build()
+    };
+    let (one, other) = (at("https://one.example"), at("https://other.example"));
+    let jwt = |issuer: &AuthorizationServer| issuer.jwt_verifier(AUDIENCE).build().unwrap();
+    let both = ByIssuer::new([jwt(&one), jwt(&other)]).unwrap();
+    let server = one.resource_server().verifier(both).build().unwrap();
+    one.trouble(Endpoint::Jwks, Trouble::Status(500));
+    let error = server.ready().await.unwrap_err();
+    assert_eq!(error.reason(), Reason::KeysUnavailable);
+    let kids: Vec<_> = server
+        .status()
+        .keys
+        .into_iter()
+        .map(|keys| keys.kids)
+        .collect();
+    let other_kids = vec!["es256-1".to_owned()];
+    assert_eq!(
+        kids,
+        [Vec::new(), other_kids],
+        "who is down keeps nobody waiting"
+    );
+
+    one.calm(Endpoint::Jwks);
+    clock.advance(Duration::from_secs(31));
+    server.ready().await.unwrap();
+    assert!(server.status().keys.iter().all(|keys| keys.kids.len() == 1));
 }
