@@ -511,6 +511,37 @@ mod tests {
     }
 
     #[test]
+    fn a_glance_finds_what_a_look_would_unless_it_takes_one() {
+        let carriers = [
+            Carrier::bearer(),
+            Carrier::header("app-token").unwrap(),
+            Carrier::query("access_token"),
+        ];
+        let glance = |uri: &str, headers: &[(&str, &str)]| {
+            let mut request = Request::get(uri);
+            for (name, value) in headers {
+                request = request.header(*name, *value);
+            }
+            let (parts, ()) = request.body(()).unwrap().into_parts();
+            let found = Carrier::glance(&carriers, &parts);
+            found.map(|(carrier, token)| (carrier.name().to_owned(), token.to_vec()))
+        };
+        let found = |name: &str, token: &str| Some((name.to_owned(), token.into()));
+        let (bearer, own) = (("authorization", "Bearer abc"), ("app-token", "def"));
+        assert_eq!(glance("/", &[bearer]), found("Authorization", "abc"));
+        assert_eq!(glance("/", &[own]), found("app-token", "def"));
+        let many = [bearer, ("accept", "a"), ("accept", "b")];
+        assert_eq!(glance("/", &many), found("Authorization", "abc"));
+        assert_eq!(glance("/", &[]), None);
+        assert_eq!(glance("/", &[bearer, own]), None, "two of them");
+        assert_eq!(glance("/", &[bearer, bearer]), None);
+        assert_eq!(glance("/", &[own, own]), None);
+        assert_eq!(glance("/?access_token=ghi", &[bearer]), None);
+        assert_eq!(glance("/", &[("authorization", "Bearer  abc")]), None);
+        assert_eq!(glance("/", &[("authorization", "Basic abc")]), None);
+    }
+
+    #[test]
     fn carriers_that_cannot_be() {
         assert_eq!(
             Carrier::header("a b").unwrap_err().to_string(),

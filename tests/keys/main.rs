@@ -405,6 +405,28 @@ async fn a_client_that_hangs_up_cancels_nothing() {
 }
 
 #[tokio::test]
+async fn a_fetch_under_way_serves_whoever_comes_meanwhile() {
+    let gate = Gate::new();
+    gate.issuer
+        .trouble(Endpoint::Jwks, Trouble::Late(Duration::from_secs(1)));
+    let request = || {
+        let (server, token) = (gate.server.clone(), gate.token());
+        tokio::spawn(async move { show(&server, &token).await })
+    };
+    let first = request();
+    settle().await;
+    gate.pass(Duration::from_millis(500)).await;
+    let second = request();
+    settle().await;
+    gate.pass(Duration::from_millis(500)).await;
+    for request in [first, second] {
+        assert!(request.is_finished());
+        request.await.unwrap().unwrap();
+    }
+    assert_eq!(gate.fetches(), 1);
+}
+
+#[tokio::test]
 async fn the_engine_ends_with_the_gate() {
     let gate = Gate::new();
     gate.show(&gate.token()).await.unwrap();
