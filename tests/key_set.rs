@@ -43,6 +43,8 @@ fn usable_keys() {
         ec(),
         okp(),
         with(rsa(), "use", "sig"),
+        // An exponent of four bytes.
+        with(rsa(), "e", "AQAAAQ"),
         with(rsa(), "alg", "PS512"),
         with(okp(), "alg", "EdDSA"),
         with(okp(), "alg", "Ed25519"),
@@ -99,6 +101,18 @@ fn unusable_keys_and_why() {
         ),
         (with(rsa(), "e", "AQ"), "its RSA numbers are degenerate"),
         (with(rsa(), "e", "Ag"), "its RSA numbers are degenerate"),
+        (
+            with(rsa(), "e", "AQAAAAE"),
+            "its RSA numbers are degenerate",
+        ),
+        (
+            with(rsa(), "alg", "EdDSA"),
+            "its alg EdDSA does not fit its key type",
+        ),
+        (
+            with(okp(), "alg", "RS256"),
+            "its alg RS256 does not fit its key type",
+        ),
         (with(rsa(), "n", "a+b"), "its n is no base64url"),
         (
             with(ec(), "y", "AAAA"),
@@ -151,6 +165,7 @@ fn documents_that_are_no_key_set() {
         refused(&json!({"keys": many}).to_string()),
         "key set has 129 keys, wanted at most 128"
     );
+    StaticJwks::from_json(&json!({"keys": many[1..]}).to_string()).unwrap();
     let deep = |levels: usize| format!("{}{}", "[".repeat(levels), "]".repeat(levels));
     assert_eq!(refused(&deep(32)), "key set has no array `keys`");
     assert!(refused(&deep(33)).contains("nests too deep"));
@@ -177,6 +192,22 @@ iTo7Tu6KPAqv7D7gS2XpJFbZiItSs3m9+9Ue6GnvHw/GW2ZZaVtszggXIw==
     assert_eq!(
         refused(P256, Algorithm::EdDSA),
         "the public key does not fit the algorithm EdDSA"
+    );
+    // The key of RFC 8037 appendix A.2, and a point of order 1.
+    let ed25519 =
+        |base64| format!("-----BEGIN PUBLIC KEY-----\n{base64}\n-----END PUBLIC KEY-----");
+    let good = ed25519("MCowBQYDK2VwAyEA11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo=");
+    for name in [Algorithm::EdDSA, Algorithm::Ed25519] {
+        StaticJwks::from_pem(&good, name).unwrap();
+    }
+    assert_eq!(
+        refused(&good, Algorithm::RS256),
+        "the public key does not fit the algorithm RS256"
+    );
+    let small = ed25519("MCowBQYDK2VwAyEAAQAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=");
+    assert_eq!(
+        refused(&small, Algorithm::EdDSA),
+        "its point has a small order"
     );
     assert_eq!(
         refused(P256, Algorithm::HS256),

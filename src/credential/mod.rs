@@ -437,7 +437,16 @@ mod tests {
             Ok(Some("abc".into()))
         );
         assert_eq!(find(&app, &[]), Ok(None));
-        for bad in [&b""[..], b"  ", b"a b", b"a,b", b"a\tb", b"\xc3\xa9"] {
+        for bad in [
+            &b""[..],
+            b"  ",
+            b"a b",
+            b"a,b",
+            b"a\tb",
+            b"\xc3\xa9",
+            b"a\x80b",
+            b"\xbf",
+        ] {
             assert!(find(&app, &[("app-token", bad)]).is_err(), "{bad:?}");
         }
     }

@@ -371,3 +371,33 @@ fn check_order(point: &[u8]) -> Result<(), String> {
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn points_of_small_order_are_refused_and_their_neighbours_are_not() {
+        let is_small = |first: u8, middle: u8, last: u8| {
+            let mut point = [middle; 32];
+            (point[0], point[31]) = (first, last);
+            check_order(&point).is_err()
+        };
+        // 0, 1, p - 1, p and p + 1; the highest bit is the sign of x.
+        for sign in [0, 0x80] {
+            for first in [0, 1] {
+                assert!(is_small(first, 0, sign), "{first}");
+                assert!(!is_small(first, 0, sign | 1), "{first}");
+                assert!(!is_small(first, 2, sign), "{first}");
+            }
+            assert!(!is_small(2, 0, sign));
+            for first in [0xec, 0xed, 0xee] {
+                assert!(is_small(first, 0xff, sign | 0x7f), "{first}");
+                assert!(!is_small(first, 0xff, sign | 0x7e), "{first}");
+                assert!(!is_small(first, 0xfe, sign | 0x7f), "{first}");
+            }
+            assert!(!is_small(0xeb, 0xff, sign | 0x7f));
+            assert!(!is_small(0xef, 0xff, sign | 0x7f));
+        }
+    }
+}

@@ -211,3 +211,88 @@ impl KeySet {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The RSA key of RFC 7517 appendix A.1, which names no algorithm here, and the Ed25519 key of
+    /// RFC 8037 appendix A.2.
+    const KEYS: &str = concat!(
+        r#"{"keys":[{"kty":"OKP","kid":"ed","crv":"Ed25519","#,
+        r#""x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"},"#,
+        r#"{"kty":"RSA","kid":"rsa","e":"AQAB","n":"#,
+        r#""0vx7agoebGcQSuuPiLJXZptN9nndrQmbXEps2aiAFbWhM78LhWx4cbbfAAtVT86zwu1RK7aPFFxuhDR1L6tSoc"#,
+        r#"_BJECPebWKRXjBZCiFV4n3oknjhMstn64tZ_2W-5JsGY4Hc5n9yBXArwl93lqt7_RN5w6Cf0h4QyQ5v-65YGjQ"#,
+        r#"R0_FDW2QvzqY368QQMicAtaSqzs8KJZgnYb9c7d0zgdAZHzu6qMQvRL5hajrn1n91CbOpbISD08qNLyrdkt-bF"#,
+        r#"TWhAI4vMQFh6WeZu0fM4lFd2NcRwr3XPksINHaQ-G_xBniIqbw0Ls1jF44-csFCur-kEgU8awapJzKnqDKgw"}]}"#,
+    );
+
+    fn select(kid: Option<&str>, algorithm: Algorithm, allowed: &[Algorithm]) -> String {
+        let set = KeySet::parse(KEYS, UnixTime::MAX, None).unwrap();
+        match set.select(kid, algorithm, allowed) {
+            Ok((key, _)) => key.kid().unwrap_or_default().to_owned(),
+            Err(miss) => miss.to_string(),
+        }
+    }
+
+    #[test]
+    fn a_key_has_one_algorithm_and_says_which() {
+        use Algorithm::{Ed25519, EdDSA, PS256, RS256};
+        let all = Algorithm::ASYMMETRIC;
+        for (kid, algorithm, allowed, answer) in [
+            ("rsa", RS256, all, "rsa"),
+            ("rsa", PS256, &[PS256, RS256], "rsa"),
+            (
+                "rsa",
+                PS256,
+                all,
+                "token is signed with PS256, wanted RS256 (the key names none, so the first allowed \
+                 counts) for the key \"rsa\"",
+            ),
+            (
+                "rsa",
+                RS256,
+                &[EdDSA, PS256, RS256],
+                "token is signed with RS256, wanted PS256 (the key names none, so the first allowed \
+                 counts) for the key \"rsa\"",
+            ),
+            // Two names of one algorithm.
+            ("ed", EdDSA, all, "ed"),
+            ("ed", Ed25519, all, "ed"),
+            (
+                "ed",
+                RS256,
+                all,
+                "token is signed with RS256, wanted EdDSA or Ed25519 for the key \"ed\"",
+            ),
+            ("none", RS256, all, "no key is named \"none\""),
+        ] {
+            assert_eq!(select(Some(kid), algorithm, allowed), answer);
+        }
+    }
+
+    #[test]
+    fn what_is_left_out_is_told() {
+        let odd = r#"{"keys":[{"kty":"OKP","kid":"odd","crv":"Ed25519","x":"AAAA"},"#;
+        let keys = KEYS.replace(r#"{"keys":["#, odd);
+        let set = KeySet::parse(&keys, UnixTime::MAX, None).unwrap();
+        assert_eq!(
+            (set.len(), set.kids()),
+            (2, vec!["ed".to_owned(), "rsa".to_owned()])
+        );
+        let why = "key \"odd\" is left out: its point is not 32 bytes long";
+        assert_eq!(set.left_out(), [why]);
+    }
+
+    #[test]
+    fn a_token_that_names_no_key_needs_one_that_fits_alone() {
+        let all = Algorithm::ASYMMETRIC;
+        assert_eq!(select(None, Algorithm::RS256, all), "rsa");
+        assert_eq!(select(None, Algorithm::Ed25519, all), "ed");
+        assert_eq!(
+            select(None, Algorithm::ES256, all),
+            "token names no key and the key set has none for ES256"
+        );
+    }
+}
