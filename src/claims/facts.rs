@@ -171,3 +171,36 @@ fn near(far: &Far) -> Option<Near> {
         dates,
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_short_lies_near_and_all_else_far() {
+        let is_near = |change: &dyn Fn(&mut Far)| {
+            let mut far = Far::default();
+            far.places.json = 800;
+            far.places.client = (790, 799);
+            far.dates[0] = Some(UnixTime::from_secs(1_795_262_400));
+            change(&mut far);
+            matches!(Facts::new(far), Facts::Near(_))
+        };
+        assert!(is_near(&|_| {}));
+        assert!(is_near(&|far| far.dates[1] = Some(UnixTime::from_secs(0))));
+        assert!(!is_near(&|far| far.dates[1] = Some(UnixTime::from_secs(-1))));
+        assert!(!is_near(
+            &|far| far.dates[2] = Some(UnixTime::from_millis(1_500))
+        ));
+        let last = i64::from(u32::MAX) - 1;
+        assert!(is_near(
+            &|far| far.dates[0] = Some(UnixTime::from_secs(last))
+        ));
+        assert!(!is_near(
+            &|far| far.dates[0] = Some(UnixTime::from_secs(last + 1))
+        ));
+        assert!(is_near(&|far| far.places.client.1 = 65_535));
+        assert!(!is_near(&|far| far.places.client.1 = 65_536));
+        assert!(!is_near(&|far| far.audiences = [(1, 2)].into()));
+    }
+}
