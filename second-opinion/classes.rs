@@ -184,11 +184,18 @@ pub const CLASSES: &[Class] = &[
         why: "either: RFC 8725 §3.10, we never look at keys inside; they read all they know",
     },
     Class {
+        name: "zip is a text",
+        others: BOTH,
+        we: Refuse(&[Reason::Critical]),
+        broken: &["zip: a text"],
+        why: "ours: RFC 7516 §4.1.3, it is of JWE: whoever honours it reads other claims",
+    },
+    Class {
         name: "zip has a wrong type",
-        others: &[Jsonwebtoken],
-        we: Accept,
+        others: &[JwtSimple],
+        we: Refuse(&[Reason::Critical]),
         broken: &["zip: odd"],
-        why: "either: zip is of JWE (RFC 7516 §4.1.3) and means nothing here",
+        why: "ours: as above; it does not know the member",
     },
     Class {
         name: "a key is inside",

@@ -410,6 +410,18 @@ mod tests {
     }
 
     #[test]
+    fn what_looks_like_a_parameter_is_written_nowhere() {
+        for word in ["x:scope=admin", "ERROR=none", "Resource_Metadata=x"] {
+            let scope = Scope::from_static(word);
+            let error = Error::insufficient_scope(vec![Scope::from_static("a"), scope.clone()]);
+            let told = challenge(&Answers::default(), &error).unwrap();
+            assert!(told.iter().all(|(name, _)| name != "scope"), "{told:?}");
+            assert!(Answers::default().set_bare_scopes(vec![scope]).is_err());
+            assert!(Answers::default().set_realm(word).is_err());
+        }
+    }
+
+    #[test]
     fn retry_after_is_whole_seconds_and_at_least_one() {
         let retry = |wait: Duration| {
             let response = Answers::default().answer(&Error::unavailable(wait, "x"));

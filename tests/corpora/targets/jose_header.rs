@@ -91,7 +91,7 @@ fn judge(verifier: &portcullis::JwtVerifier, token: &str, good: bool, header: Op
     }
 }
 
-/// RFC 7515 §4.1.11, RFC 7797 §6: nothing is asked for that is not understood; `kid` is a name and not too
+/// RFC 7515 §4.1.11, RFC 7797 §6, RFC 7516 §4.1.3: nothing is asked for that is not understood; `kid` is a name and not too
 /// long.
 fn is_readable(header: &Tree) -> bool {
     let kid = match header.get("kid") {
@@ -101,7 +101,7 @@ fn is_readable(header: &Tree) -> bool {
     };
     let b64 = header.get("b64");
     let plain = b64.is_none_or(|b64| matches!(b64, Tree::Bool(true)));
-    kid && plain && header.get("crit").is_none()
+    kid && plain && header.get("crit").is_none() && header.get("zip").is_none()
 }
 
 /// RFC 9068 §4, RFC 7515 §4.1.9.
