@@ -148,7 +148,8 @@ pub const CLASSES: &[Class] = &[
         name: "iat is in the future",
         others: &[Jsonwebtoken],
         we: Refuse(&[Reason::NotYetValid]),
-        broken: &["iat: future", "iat: far future"],
+        // Twice where it was absent is once.
+        broken: &["iat: future", "iat: far future", "iat: twice"],
         why: "either: RFC 7519 §4.1.6 says when it was issued; it does not read iat",
     },
     Class {
