@@ -404,6 +404,11 @@ mod tests {
             }),
             "leeway is 301 s, wanted at most 300 s"
         );
+        let most = ClaimRules {
+            leeway: MOST_LEEWAY,
+            ..rules()
+        };
+        assert!(most.check().is_ok());
         assert_eq!(
             refused(ClaimRules {
                 issuers: vec!["".into()],

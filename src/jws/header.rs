@@ -131,6 +131,9 @@ mod tests {
             refused(r#"{"alg":"RS256","b64":false}"#).0,
             Reason::Critical
         );
+        // What it would be without.
+        let plain = r#"{"alg":"RS256","b64":true}"#;
+        assert!(Header::read(plain, &[Algorithm::RS256]).is_ok());
         assert_eq!(
             refused(r#"{"alg":"RS256","zip":"DEF"}"#),
             (
