@@ -273,6 +273,28 @@ mod tests {
     }
 
     #[test]
+    fn published_twice_is_published() {
+        let mut keys: Value = serde_json::from_str(KEYS).unwrap();
+        let first = keys["keys"][0].clone();
+        keys["keys"].as_array_mut().unwrap().push(first);
+        let set = KeySet::parse(&keys.to_string(), UnixTime::MAX, None).unwrap();
+        let all = Algorithm::ASYMMETRIC;
+        assert!(set.select(Some("ed"), Algorithm::EdDSA, all).is_ok());
+        assert_eq!(set.len(), 2);
+    }
+
+    #[test]
+    fn a_key_given_by_hand_serves_every_name() {
+        let keys: Value = serde_json::from_str(KEYS).unwrap();
+        let key = Key::from_jwk(&keys["keys"][0], UnixTime::MAX).unwrap();
+        let set = KeySet::of_one(key);
+        for kid in [None, Some("ed"), Some("another"), Some("")] {
+            let found = set.select(kid, Algorithm::EdDSA, Algorithm::ASYMMETRIC);
+            assert!(found.is_ok(), "{kid:?}");
+        }
+    }
+
+    #[test]
     fn what_is_left_out_is_told() {
         let odd = r#"{"keys":[{"kty":"OKP","kid":"odd","crv":"Ed25519","x":"AAAA"},"#;
         let keys = KEYS.replace(r#"{"keys":["#, odd);
