@@ -388,6 +388,9 @@ async fn ready_says_whether_the_keys_are_there() {
     assert_eq!(gate.fetches(), 1);
     gate.server.ready().await.unwrap();
     assert_eq!(gate.fetches(), 1);
+    gate.clock.advance(Duration::from_secs(60));
+    gate.server.ready().await.unwrap();
+    assert_eq!(gate.fetches(), 1, "they are trusted still");
 }
 
 #[tokio::test]
