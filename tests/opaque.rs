@@ -486,3 +486,22 @@ async fn a_padded_jwt_is_refused_here() {
     }
     assert_eq!(issuer.asked(Endpoint::Introspection), 0);
 }
+
+/// An endpoint that repeats what it was sent, or what it knows that it was sent.
+#[tokio::test]
+async fn an_answer_that_repeats_our_secret_tells_it_to_nobody() {
+    const SECRET: &str = "open-sesame-and-close";
+    let pair = "Z2F0ZTpvcGVuLXNlc2FtZS1hbmQtY2xvc2U=";
+    for auth in [ClientAuth::basic, ClientAuth::post] {
+        let gate = gate(|_| auth("gate", SECRET)).await;
+        for told in [SECRET, pair, "a word"] {
+            let answer = format!(r#"{{"active":true,"aud":"{told}"}}"#);
+            gate.issuer
+                .trouble(Endpoint::Introspection, Trouble::Body(answer));
+            let error = gate.show("tk-1").await.unwrap_err();
+            let told = format!("{error} {error:?} {:?}", gate.server.status());
+            assert!(!told.contains(&SECRET[..8]), "{told}");
+            gate.clock.advance(Duration::from_secs(60));
+        }
+    }
+}

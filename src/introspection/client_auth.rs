@@ -34,7 +34,8 @@ pub struct ClientAuth {
 
 enum Method {
     /// The header, made once.
-    Basic(HeaderValue),
+    /// The header, and the secret in it as it was given.
+    Basic(HeaderValue, Secret<Box<str>>),
     Post(Secret<Box<str>>),
     PrivateKeyJwt {
         key: SigningKey,
@@ -53,7 +54,10 @@ impl ClientAuth {
         let header = basic(client_id, secret).header();
         ClientAuth {
             client_id: client_id.into(),
-            method: Method::Basic(header.unwrap_or_else(|| HeaderValue::from_static("Basic"))),
+            method: Method::Basic(
+                header.unwrap_or_else(|| HeaderValue::from_static("Basic")),
+                Secret::new(secret.into()),
+            ),
         }
     }
 
@@ -100,16 +104,16 @@ impl ClientAuth {
         &self.client_id
     }
 
-    /// What must not be repeated, in the forms it is sent in.
-    pub(super) fn secret(&self) -> &str {
+    /// What must not be repeated: the secret, and what else it is sent as.
+    pub(super) fn secrets(&self) -> [&str; 2] {
         match &self.method {
-            Method::Basic(header) => header
-                .to_str()
-                .unwrap_or_default()
-                .trim_start_matches("Basic "),
-            Method::Post(secret) => secret,
+            Method::Basic(header, secret) => {
+                let sent = header.to_str().unwrap_or_default();
+                [sent.trim_start_matches("Basic "), secret]
+            }
+            Method::Post(secret) => ["", secret],
             // Signed anew for each call, and good for a minute at one place.
-            Method::PrivateKeyJwt { .. } => "",
+            Method::PrivateKeyJwt { .. } => ["", ""],
         }
     }
 
@@ -122,7 +126,7 @@ impl ClientAuth {
         now: UnixTime,
     ) -> Result<(), ConfigError> {
         match &self.method {
-            Method::Basic(header) => {
+            Method::Basic(header, _) => {
                 headers.insert(AUTHORIZATION, header.clone());
             }
             Method::Post(secret) => {
@@ -185,7 +189,7 @@ fn basic(client_id: &str, secret: &str) -> Secret<Vec<u8>> {
 impl fmt::Debug for ClientAuth {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let name = match &self.method {
-            Method::Basic(_) => "basic",
+            Method::Basic(..) => "basic",
             Method::Post(_) => "post",
             Method::PrivateKeyJwt { .. } => "private_key_jwt",
         };

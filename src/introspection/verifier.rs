@@ -116,7 +116,8 @@ impl IntrospectionVerifier {
 
     async fn ask(&self, token: &str, moment: &Moment<'_>) -> Result<Verified, Error> {
         let request = || self.request(token, moment.clock().now());
-        let secrets = [token, self.auth.secret()];
+        let [sent, secret] = self.auth.secrets();
+        let secrets = [token, sent, secret];
         #[cfg(feature = "jwt")]
         if let Some(signed) = &self.signed {
             let read = |response| endpoint::text(response, moment);
@@ -303,7 +304,8 @@ impl Verifier for IntrospectionVerifier {
         let verdict = self.ask(credential.token(), moment).await;
         // Neither a `Fetch` of somebody else's nor the claims of the answer can be trusted not to
         // repeat what was sent.
-        verdict.map_err(|error| error.withholding([credential.token(), self.auth.secret()]))
+        let secrets = [credential.token()].into_iter().chain(self.auth.secrets());
+        verdict.map_err(|error| error.withholding(secrets))
     }
 
     fn sees_revocation(&self) -> bool {
