@@ -40,7 +40,7 @@ impl<T: Zeroize> fmt::Debug for Secret<T> {
     }
 }
 
-#[cfg(any(feature = "introspection", feature = "reqwest"))]
+#[cfg(any(feature = "introspection", all(feature = "jwt", feature = "reqwest")))]
 impl Secret<Vec<u8>> {
     /// For whoever wants shared bytes: wiped when the last who has them lets them go.
     pub(crate) fn shared(self) -> bytes::Bytes {
@@ -48,7 +48,7 @@ impl Secret<Vec<u8>> {
     }
 }
 
-#[cfg(any(feature = "introspection", feature = "reqwest"))]
+#[cfg(any(feature = "introspection", all(feature = "jwt", feature = "reqwest")))]
 impl AsRef<[u8]> for Secret<Vec<u8>> {
     fn as_ref(&self) -> &[u8] {
         &self.0

@@ -7,7 +7,8 @@
 //!
 //! The price is that each thread keeps up to [`PLACES`] tokens in clear text, until others take their places
 //! or they are shown once more and stand no longer: also such as are forgotten meanwhile, or whose server is
-//! gone. Then their text is wiped. A token gets a place when it is shown to the thread again before another that belongs there.
+//! gone. Then their text is wiped. A token gets a place when it is shown to the thread again before another
+//! that belongs there.
 
 use std::cell::RefCell;
 use std::sync::Arc;
