@@ -249,7 +249,8 @@ fn a_hostile_claim_set_costs_in_step_with_its_length() {
 
 #[test]
 fn a_hostile_key_set_costs_in_step_with_its_length() {
-    let forms: [(&str, fn(usize) -> String); 9] = [
+    type Form = fn(usize) -> String;
+    let forms: [(&str, Form); 9] = [
         ("deep", |size| format!(r#"{{"keys":{}"#, fill("[", size))),
         ("wide", |size| {
             format!(r#"{{"keys":[],"x":{}}}"#, hostile_json("wide", size))

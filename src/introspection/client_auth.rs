@@ -33,8 +33,7 @@ pub struct ClientAuth {
 }
 
 enum Method {
-    /// The header, made once.
-    /// The header, and the secret in it as it was given.
+    /// The header, made once, and the secret in it as it was given.
     Basic(HeaderValue, Secret<Box<str>>),
     Post(Secret<Box<str>>),
     PrivateKeyJwt {
