@@ -96,12 +96,12 @@ const PIECE: usize = 8;
 #[cfg_attr(not(any(feature = "introspection", feature = "jwt")), allow(dead_code))]
 pub(crate) fn withhold<'a>(sentence: String, secrets: impl IntoIterator<Item = &'a str>) -> String {
     let told = sentence.as_bytes();
-    let shares = |secret: &str| {
-        let secret = secret.as_bytes();
-        let piece = PIECE.min(secret.len());
-        // The sentence is short and the secret may be long: one pass over each.
-        let pieces: HashSet<&[u8]> = told.windows(piece.max(1)).collect();
-        piece > 0 && secret.windows(piece).any(|part| pieces.contains(part))
+    // The sentence is short and a secret may be long: one pass over each.
+    let pieces: HashSet<&[u8]> = told.windows(PIECE).collect();
+    let shares = |secret: &str| match secret.as_bytes() {
+        [] => false,
+        short if short.len() < PIECE => told.windows(short.len()).any(|part| part == short),
+        long => long.windows(PIECE).any(|part| pieces.contains(part)),
     };
     if secrets.into_iter().any(shares) {
         return "[withheld: it repeats a secret]".to_owned();
