@@ -1,8 +1,17 @@
 //! A strict reader of `WWW-Authenticate` (RFC 9110 §11.6.1, RFC 6750 §3): it accepts what a client
-//! may rely on, and nothing else.
+//! may rely on, and nothing else. The doors, the laws and the fuzzer read with it.
 
 /// The parameters of a Bearer challenge, in order.
 pub(crate) type Parameters = Vec<(String, String)>;
+
+/// What clients search for in a header that they do not parse.
+pub(crate) const SEARCHED_FOR: [&str; 3] = ["scope=", "error=", "resource_metadata="];
+
+/// Whether a client that searches the whole header finds a parameter in `text`; names have no case.
+pub(crate) fn is_searched_for(text: &str) -> bool {
+    let text = text.to_ascii_lowercase();
+    SEARCHED_FOR.iter().any(|searched| text.contains(searched))
+}
 
 /// Reads a header value that is one Bearer challenge.
 ///
@@ -73,10 +82,8 @@ fn check(name: &str, text: &str) -> Result<(), String> {
     if !fits {
         return Err(format!("{name} is {text:?}, outside its grammar"));
     }
-    for searched in ["scope=", "error=", "resource_metadata="] {
-        if text.to_ascii_lowercase().contains(searched) {
-            return Err(format!("{name} holds {searched}, which clients search for"));
-        }
+    if is_searched_for(text) {
+        return Err(format!("{name} is {text:?}, which clients search for"));
     }
     Ok(())
 }

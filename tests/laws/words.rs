@@ -3,15 +3,7 @@
 use portcullis::{Error, ResourceServer, Scope, StaticTokens};
 use proptest::prelude::*;
 
-use super::challenge;
-
-/// Words that clients search whole headers for.
-const SEARCHED: [&str; 3] = ["scope=", "error=", "resource_metadata="];
-
-fn is_searched(text: &str) -> bool {
-    let text = text.to_ascii_lowercase();
-    SEARCHED.iter().any(|searched| text.contains(searched))
-}
+use super::challenge::{is_searched_for, read};
 
 /// Text that a careless administrator might write, at times with what clients search for.
 fn text() -> impl Strategy<Value = String> {
@@ -43,7 +35,7 @@ proptest! {
             .challenge_scopes(scopes)
             .build();
         let printable = realm.bytes().all(|byte| (0x20..=0x7E).contains(&byte));
-        let fits = printable && !is_searched(&realm) && !words.iter().any(|word| is_searched(word));
+        let fits = printable && !is_searched_for(&realm) && !words.iter().any(|word| is_searched_for(word));
         prop_assert_eq!(server.is_ok(), fits, "{}", realm);
         let Ok(server) = server else { return Ok(()) };
         let pair = |name: &str, value: &str| (name.to_owned(), value.to_owned());
@@ -58,7 +50,7 @@ proptest! {
         ] {
             let answer = server.answer(&error);
             let value = answer.headers()["www-authenticate"].to_str().unwrap();
-            let parameters = challenge::read(value).map_err(TestCaseError::fail)?;
+            let parameters = read(value).map_err(TestCaseError::fail)?;
             match code {
                 None => prop_assert_eq!(&parameters, &bare),
                 Some(code) => {
