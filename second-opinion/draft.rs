@@ -102,9 +102,9 @@ pub fn mint(
     let edits = || breakages.iter().map(|breakage| &breakage.1);
     for edit in edits() {
         match edit {
-            Edit::HeaderValue(name, values) => header.set(name, *chance.one_of(values)),
+            Edit::HeaderValue(name, values) => header.set(name, chance.pick(values)),
             Edit::Header(edit) => edit(&mut header, algorithm),
-            Edit::Claim(name, values) => claims.set(name, *chance.one_of(values)),
+            Edit::Claim(name, values) => claims.set(name, chance.pick(values)),
             Edit::Claims(edit) => edit(&mut claims),
             _ => {}
         }

@@ -6,6 +6,8 @@
 //! no answer depends on them.
 
 mod breakages;
+#[allow(dead_code)] // A simulation draws in more ways.
+#[path = "../tests/simulation/chance.rs"]
 mod chance;
 mod classes;
 mod draft;
@@ -46,7 +48,7 @@ impl Stage {
             keys,
             forger: Keys::new(b"a secret that is as long, and nobody's"),
             runtime: Builder::new_current_thread().build().unwrap(),
-            chance: Chance::new(seed),
+            chance: Chance::of(seed),
             tally: Tally::default(),
         }
     }

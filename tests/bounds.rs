@@ -102,8 +102,8 @@ fn hostile_json(form: &str, size: usize) -> String {
             format!("{{{}}}", members.join(","))
         }
         "repeated at the end" => {
-            let members: Vec<String> = (0..size / 9).map(|n| format!(r#""{n:x}":0"#)).collect();
-            format!("{{{},\"0\":1}}", members.join(","))
+            let wide = hostile_json("wide", size);
+            format!(r#"{},"0":1}}"#, wide.trim_end_matches('}'))
         }
         "one long string" => format!(r#"{{"sub":"{}"}}"#, fill("x", size)),
         "escapes" => format!(r#"{{"sub":"{}"}}"#, fill(r"\u0041", size)),

@@ -7,7 +7,7 @@ use std::cell::RefCell;
 
 use http::header::WWW_AUTHENTICATE;
 use portcullis::testing::access_token;
-use portcullis::{Error, ErrorKind, Grant, Refuse, Requirement, ResourceServer, Scope};
+use portcullis::{Error, ErrorKind, Grant, Refuse, Requirement, Scope};
 use serde_json::json;
 
 use self::reader::{SEARCHED_FOR, is_searched_for, read};
@@ -49,13 +49,10 @@ pub fn challenge(data: &[u8]) {
     };
     let sentence = sentence.first().copied().unwrap_or_default().to_owned();
     let bare: Vec<Scope> = scopes(bare);
-    let server = ResourceServer::builder()
-        .clock(stage::clock())
+    let server = stage::forgetful()
         .realm(realm)
         .challenge_scopes(bare.clone())
         .verifier(Refuse::because("nobody comes in"));
-    #[cfg(feature = "cache")]
-    let server = server.verdict_capacity(0);
     let printable = realm.bytes().all(|byte| matches!(byte, b' '..=b'~'));
     let good = printable && !realm.is_empty() && !is_searched_for(realm);
     let good = good && !bare.iter().any(|scope| is_searched_for(scope.as_str()));

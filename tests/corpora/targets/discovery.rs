@@ -4,7 +4,7 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use http::{Method, Request, Response};
-use portcullis::{ErrorKind, Fetch, FetchError, JwtVerifier, RemoteJwks, ResourceServer};
+use portcullis::{ErrorKind, Fetch, FetchError, JwtVerifier, RemoteJwks};
 
 use super::bounds::Bound;
 use super::hush::only_fixed_words;
@@ -73,10 +73,8 @@ pub fn discovery(data: &[u8]) {
         .keys(keys.build().expect("a key source"))
         .build()
         .expect("a verifier");
-    let server = ResourceServer::builder().clock(stage::clock());
-    #[cfg(feature = "cache")]
-    let server = server.verdict_capacity(0);
-    let server = server.verifier(verifier).build().expect("a server");
+    let server = stage::forgetful().verifier(verifier);
+    let server = server.build().expect("a server");
     let ready = FINDING.hold(data.len(), || stage::run(server.ready()));
 
     let asked = issuer.asked.lock().unwrap_or_else(PoisonError::into_inner);

@@ -3,7 +3,7 @@
 use std::future::{Ready, ready};
 
 use http::{Request, Response};
-use portcullis::{Algorithm, ErrorKind, Fetch, FetchError, RemoteJwks, ResourceServer, StaticJwks};
+use portcullis::{Algorithm, ErrorKind, Fetch, FetchError, RemoteJwks, StaticJwks};
 
 use super::bounds::Bound;
 use super::claims::BIG_NUMBER;
@@ -120,10 +120,8 @@ fn fetched(data: &[u8], keys: &[Tree], pieces: &Pieces<'_>, good: bool) {
         .keys(remote)
         .build()
         .expect("a verifier");
-    let server = ResourceServer::builder().clock(stage::clock());
-    #[cfg(feature = "cache")]
-    let server = server.verdict_capacity(0);
-    let server = server.verifier(verifier).build().expect("a server");
+    let server = stage::forgetful().verifier(verifier);
+    let server = server.build().expect("a server");
     let ready = READING.hold(data.len(), || stage::run(server.ready()));
     let status = server.status();
     let state = &status.keys[0];

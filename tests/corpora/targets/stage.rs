@@ -12,7 +12,8 @@ use http::Request;
 use http::request::Parts;
 use portcullis::testing::ManualClock;
 use portcullis::{Algorithm, Carrier, Clock, Credential, Error, JwtVerifier, Moment, StaticJwks};
-use portcullis::{JwtVerifierBuilder, UnixTime, Verified, Verifier};
+use portcullis::{JwtVerifierBuilder, ResourceServer, ResourceServerBuilder};
+use portcullis::{UnixTime, Verified, Verifier};
 
 pub const ISSUER: &str = "https://as.example";
 pub const AUDIENCE: &str = "https://api.example.com/";
@@ -36,6 +37,14 @@ pub const JWKS: &str = r#"{"keys":[
 ]}"#;
 
 static CLOCK: LazyLock<Arc<dyn Clock>> = LazyLock::new(|| Arc::new(clock()));
+
+/// A new server that remembers nothing from one input to the next.
+pub fn forgetful() -> ResourceServerBuilder {
+    let server = ResourceServer::builder().clock(clock());
+    #[cfg(feature = "cache")]
+    let server = server.verdict_capacity(0);
+    server
+}
 
 /// A clock that stands still.
 pub fn clock() -> ManualClock {
