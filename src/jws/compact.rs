@@ -1,5 +1,7 @@
 //! The compact form of a JWS (RFC 7515 §3.1): three strict base64url parts.
 
+use zeroize::Zeroize as _;
+
 use super::base64url;
 use crate::error::{Error, Reason};
 
@@ -98,9 +100,13 @@ fn decode_text(part: Part, text: &str) -> Result<String, Error> {
 
 /// Room for a part that is read and not kept: on the stack, unless it is larger than usual. It has
 /// just room for a signature of RSA with 4096 bits.
+///
+/// It is wiped in the end. A signature is the one part of a token that whoever knows its claims cannot write
+/// down, and the claims are kept as text.
 pub(crate) struct Room {
     few: [u8; 512],
     many: Vec<u8>,
+    used: usize,
 }
 
 impl Room {
@@ -108,13 +114,17 @@ impl Room {
         Room {
             few: [0; 512],
             many: Vec::new(),
+            used: 0,
         }
     }
 
     pub(super) fn decode(&mut self, part: Part, text: &str) -> Result<&[u8], Error> {
         let len = base64url::decoded_len(text.len()).ok_or_else(|| part.is_not_base64url())?;
         let octets = match self.few.get_mut(..len) {
-            Some(few) => few,
+            Some(few) => {
+                self.used = self.used.max(len);
+                few
+            }
             None => {
                 self.many = vec![0; len];
                 &mut self.many[..]
@@ -126,6 +136,15 @@ impl Room {
 
     pub(super) fn decode_text(&mut self, part: Part, text: &str) -> Result<&str, Error> {
         str::from_utf8(self.decode(part, text)?).map_err(|_| part.is_not_text())
+    }
+}
+
+impl Drop for Room {
+    fn drop(&mut self) {
+        self.many.zeroize();
+        if let Some(used) = self.few.get_mut(..self.used) {
+            used.zeroize();
+        }
     }
 }
 

@@ -32,6 +32,12 @@ impl Hidden {
         Hidden::of_masked(text.into_iter().map(|byte| byte ^ MASK).collect())
     }
 
+    /// Of what another process has masked, two digits for a byte.
+    pub(crate) fn of_digits(hex: &str) -> Hidden {
+        let byte = |at: usize| u8::from_str_radix(&hex[at..at + 2], 16).unwrap();
+        Hidden::of_masked((0..hex.len()).step_by(2).map(byte).collect())
+    }
+
     fn of_masked(masked: Box<[u8]>) -> Hidden {
         Hidden { masked }
     }
@@ -64,8 +70,8 @@ impl Hidden {
                 b'A'..=b'Z' => digit - b'A',
                 b'a'..=b'z' => digit - b'a' + 26,
                 b'0'..=b'9' => digit - b'0' + 52,
-                b'+' => 62,
-                b'/' => 63,
+                b'+' | b'-' => 62,
+                b'/' | b'_' => 63,
                 _ => break,
             };
             bits = bits << 6 | u32::from(value);

@@ -4,7 +4,8 @@
 //! whatever holds it, and finds it there no more. The pages are read as the kernel has them: stacks, and what
 //! was given back to the allocator, included.
 #![cfg(all(target_os = "linux", feature = "cache"))]
-#![allow(clippy::unwrap_used)] // A test says what must be there by taking it.
+// A test says what must be there by taking it.
+#![allow(clippy::unwrap_used, clippy::print_stdout)]
 
 mod at_hand;
 mod hidden;

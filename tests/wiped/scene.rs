@@ -51,26 +51,20 @@ pub(crate) async fn show(server: &ResourceServer, token: &Hidden) -> Result<Acce
     Ok(shown.expect("a credential was sent"))
 }
 
-/// A token that its issuer has signed with `secret` for alice, as text.
-pub(crate) fn jwt(secret: &Hidden) -> Hidden {
+/// A token for alice that `sign` has signed.
+pub(crate) fn jwt(algorithm: Algorithm, sign: impl Fn(&[u8]) -> Zeroizing<Vec<u8>>) -> Hidden {
+    let header = format!(r#"{{"alg":"{algorithm}","typ":"at+jwt"}}"#);
     let claims = format!(
         r#"{{"iss":"https://as.example","aud":"{AUDIENCE}","sub":"alice","exp":99999999999}}"#
     );
-    let mut token = Zeroizing::new(String::with_capacity(1000));
-    for part in [
-        r#"{"alg":"HS256","typ":"at+jwt"}"#.as_bytes(),
-        claims.as_bytes(),
-    ] {
-        token.push_str(std::str::from_utf8(&base64(part)).unwrap());
-        token.push('.');
-    }
-    token.pop();
-    let key = aws_lc_rs::hmac::Key::new(aws_lc_rs::hmac::HMAC_SHA256, secret.shown().as_bytes());
-    let signature = aws_lc_rs::hmac::sign(&key, token.as_bytes());
-    let signature = base64(signature.as_ref());
-    token.push('.');
-    token.push_str(std::str::from_utf8(&signature).unwrap());
-    Hidden::of(token.as_bytes())
+    let mut token = Zeroizing::new(Vec::with_capacity(1000));
+    token.extend_from_slice(&base64(header.as_bytes()));
+    token.push(b'.');
+    token.extend_from_slice(&base64(claims.as_bytes()));
+    let signature = sign(&token);
+    token.push(b'.');
+    token.extend_from_slice(&base64(&signature));
+    Hidden::of(token.iter())
 }
 
 /// In the alphabet of URLs, without padding.
