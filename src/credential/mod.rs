@@ -293,6 +293,9 @@ fn header_name(name: &str) -> Result<HeaderName, CarrierError> {
 }
 
 /// A credential as it came: unproven text, and where it sat. It never prints its text.
+///
+/// It borrows that text from the request, whose buffers are hyper's or whoever's read it: they are shared,
+/// so nobody can wipe them. What the gate copies out of it is wiped when it is let go.
 #[derive(Clone, Copy)]
 pub struct Credential<'a> {
     token: &'a str,

@@ -11,6 +11,7 @@
 //! that belongs there.
 
 use std::cell::RefCell;
+use std::hint::black_box;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -22,9 +23,8 @@ use crate::token::{AccessToken, Facts};
 /// How many tokens a thread keeps, of all servers: about 2 KiB each, if they are as long as most.
 const PLACES: usize = 64;
 
-/// How long the tokens at hand may be. A shorter one could be guessed byte by byte, by the time that the
-/// comparison takes: of a longer one 64 bits must be guessed at once before anything is compared. A much
-/// longer one would take the memory of many.
+/// How long the tokens at hand may be. A shorter one is quickly named. A much longer one would take the
+/// memory of many.
 const LENGTHS: std::ops::RangeInclusive<usize> = 16..=4096;
 
 thread_local! {
@@ -43,9 +43,7 @@ struct Place {
 
 /// A token, and a copy of its verdict.
 struct AtHand {
-    /// Told apart by it, before memory that may be far away is read. It also keeps the time that comparing
-    /// the tokens takes from telling somebody who guesses how much of one is right already: these 64 bits
-    /// must be hit first, all at once.
+    /// Told apart by it, before memory that may be far away is read.
     mixed: u64,
     token: Secret<Box<[u8]>>,
     carrier: Carrier,
@@ -81,7 +79,7 @@ impl Owner {
             let it = at_hand.as_ref()?;
             let is_it = it.mixed == mixed
                 && it.owner == self
-                && **it.token == *token
+                && is_same(&it.token, token)
                 && it.carrier == *carrier;
             if !is_it {
                 return None;
@@ -129,6 +127,43 @@ impl Owner {
     }
 }
 
+/// How much of each end of a token is compared at once: all of most opaque ones, and more of a signature than
+/// anybody guesses.
+const AT_ONCE: usize = 32;
+
+/// Whether both are the same token. The time it takes tells nobody who guesses how much is right already:
+/// both ends are compared at once, whatever differs in them, and must be right before more is compared.
+///
+/// To compare all of a JWT so would take twice the time. What stands between its header and the end of its
+/// signature is claims and the signature's beginning, and they are looked at only if the end is right.
+fn is_same(kept: &[u8], shown: &[u8]) -> bool {
+    match (ends(kept), ends(shown)) {
+        (Some((first, last)), Some((shown_first, shown_last))) => {
+            let differences = differences(first, shown_first) | differences(last, shown_last);
+            black_box(differences) == 0 && kept == shown
+        }
+        // A short one has no ends beside its middle.
+        _ => {
+            let pairs = kept.iter().zip(shown);
+            let differences = pairs.fold(0, |all, (one, other)| all | (one ^ other));
+            kept.len() == shown.len() && black_box(differences) == 0
+        }
+    }
+}
+
+fn ends(token: &[u8]) -> Option<(&[u8; AT_ONCE], &[u8; AT_ONCE])> {
+    token.first_chunk().zip(token.last_chunk())
+}
+
+/// Zero, if there is none. There is no early end, and whoever asks hides from the compiler what for.
+fn differences(one: &[u8; AT_ONCE], other: &[u8; AT_ONCE]) -> u64 {
+    let (one, other) = (one.as_chunks().0, other.as_chunks().0);
+    let differences =
+        |(one, other): (&[u8; 8], &[u8; 8])| u64::from_ne_bytes(*one) ^ u64::from_ne_bytes(*other);
+    let pairs = one.iter().zip(other);
+    pairs.map(differences).fold(0, |all, some| all | some)
+}
+
 /// Of the end of the token, where a signature is, and of its middle, for tokens that end alike.
 fn mixed(token: &[u8]) -> u64 {
     let eight = |from: usize| {
@@ -163,5 +198,22 @@ mod tests {
         }
         // Too short to be told apart so: they share a place.
         assert_eq!(mixed(b"short"), mixed(b"shorter"));
+    }
+
+    #[test]
+    fn a_token_is_the_same_by_all_of_it() {
+        for length in (0..=260).chain([AT_ONCE * 20]) {
+            let token: Vec<u8> = (0..length).map(|place| b'a' + (place % 23) as u8).collect();
+            assert!(is_same(&token, &token.clone()), "{length}");
+            for place in 0..length {
+                let mut other = token.clone();
+                other[place] ^= 1 << (place % 7);
+                assert!(!is_same(&token, &other), "{place} of {length}");
+            }
+            for other in [&token[..length - length.min(1)], &token[length.min(1)..]] {
+                assert_eq!(is_same(&token, other), length == 0, "{length}");
+                assert_eq!(is_same(other, &token), length == 0, "{length}");
+            }
+        }
     }
 }

@@ -26,6 +26,8 @@ pub use self::reworded::Reworded;
 /// # Examples
 ///
 /// ```
+/// # #[cfg(any(feature = "cache", feature = "introspection", feature = "jwt"))] {
+/// use aws_lc_rs::constant_time::verify_slices_are_equal;
 /// use portcullis::{ClaimSet, Credential, Error, Moment, Verified, Verifier};
 ///
 /// /// Knows one token by heart.
@@ -37,14 +39,15 @@ pub use self::reworded::Reworded;
 ///         credential: &Credential<'_>,
 ///         _: &Moment<'_>,
 ///     ) -> Result<Verified, Error> {
-///         if credential.token() != self.0 { // a real one compares in constant time
-///             return Err(Error::invalid_token("token is not the one"));
-///         }
+///         // Not with `==`: how long that takes tells how much of a guess is right.
+///         verify_slices_are_equal(credential.token().as_bytes(), self.0.as_bytes())
+///             .map_err(|_| Error::invalid_token("token is not the one"))?;
 ///         let claims = ClaimSet::parse(r#"{"sub":"robot"}"#)
 ///             .map_err(|error| Error::invalid_token(error.to_string()))?;
 ///         Ok(Verified::new(claims))
 ///     }
 /// }
+/// # }
 /// ```
 #[diagnostic::on_unimplemented(
     message = "`{Self}` proves no credentials",
