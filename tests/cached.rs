@@ -4,6 +4,8 @@
 // A test says what must be there by taking it.
 #![allow(clippy::unwrap_used)]
 
+mod watched;
+
 use std::time::Duration;
 
 use portcullis::testing::{AuthorizationServer, ManualClock};
@@ -51,7 +53,7 @@ impl Lookup for Store {
 impl Pair {
     async fn new() -> Pair {
         let clock = ManualClock::at(UnixTime::from_secs(BEGIN as i64));
-        let issuer = AuthorizationServer::builder().clock(clock.clone()).build();
+        let issuer = watched::builder().clock(clock.clone()).build();
         let keys = RemoteJwks::discover(issuer.issuer()).fetch(issuer.fetcher());
         let keys = keys.build().unwrap();
         let gate = |memory: Option<()>| {
@@ -81,7 +83,7 @@ impl Pair {
         };
         let (remembering, forgetful) = (gate(Some(())), gate(None));
         let mut pair = Pair {
-            forger: AuthorizationServer::builder().clock(clock.clone()).build(),
+            forger: watched::builder().clock(clock.clone()).build(),
             issuer,
             clock,
             remembering,

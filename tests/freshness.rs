@@ -2,6 +2,8 @@
 // A test says what must be there by taking it.
 #![allow(clippy::unwrap_used)]
 
+mod watched;
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
@@ -31,7 +33,7 @@ impl Issuer {
     }
 
     fn on(clock: ManualClock, origin: &str) -> Issuer {
-        let builder = AuthorizationServer::builder().clock(clock.clone());
+        let builder = watched::builder().clock(clock.clone());
         let server = builder.origin(origin).build();
         server.client("gate", "s3cret");
         Issuer { server, clock }

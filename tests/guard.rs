@@ -2,6 +2,8 @@
 //! every door, and what passed is what the handler sees.
 #![allow(clippy::unwrap_used)] // A test says what must be there by taking it.
 
+mod watched;
+
 use std::cell::Cell;
 use std::convert::Infallible;
 use std::sync::LazyLock;
@@ -29,7 +31,7 @@ struct World {
 }
 
 static WORLD: LazyLock<World> = LazyLock::new(|| {
-    let issuer = AuthorizationServer::new();
+    let issuer = watched::issuer();
     let kinds = Kinds::new([
         Kind::named("general").without_claim("srv"),
         Kind::named("scoped").with_claim("srv"),

@@ -3,6 +3,8 @@
 // A test says what must be there by taking it.
 #![allow(clippy::unwrap_used)]
 
+mod watched;
+
 use std::ops::Deref;
 use std::time::Duration;
 
@@ -74,7 +76,7 @@ async fn show(app: &Router, path: &str, token: &str) -> Answer {
 
 #[tokio::test]
 async fn scopes_all_any_and_the_whole_set() {
-    let issuer = AuthorizationServer::new();
+    let issuer = watched::issuer();
     let app = Router::new()
         .route("/all", get(|_: RequireScope<(Read, Write)>| async {}))
         .route(
@@ -100,7 +102,7 @@ async fn scopes_all_any_and_the_whole_set() {
 
 #[tokio::test]
 async fn a_scope_layer_joins_its_scopes_to_those_inside() {
-    let issuer = AuthorizationServer::new();
+    let issuer = watched::issuer();
     let app = Router::new()
         .route("/", get(|_: RequireScope<Write>| async {}))
         .layer(RequireScopeLayer::<Read>::new())
@@ -145,7 +147,7 @@ async fn claims_and_policies() {
     ) -> String {
         format!("{} at {}", party.upid, path.upid)
     }
-    let issuer = AuthorizationServer::new();
+    let issuer = watched::issuer();
     let app = Router::new()
         .route("/claims", get(claims))
         .route("/interviews/{upid}", get(guarded))
@@ -225,7 +227,7 @@ async fn a_policy_asks_the_application() {
             _ => Err(Error::not_found("no such interview")),
         }
     }
-    let issuer = AuthorizationServer::new();
+    let issuer = watched::issuer();
     let app = Router::new()
         .route("/open/{upid}", get(open))
         .route("/hidden/{upid}", get(hidden))
@@ -277,7 +279,7 @@ async fn kinds_are_demanded_by_type() {
     impl TokenKind for Applicant {
         const NAME: &'static str = "applicant";
     }
-    let issuer = AuthorizationServer::new();
+    let issuer = watched::issuer();
     let kinds = Kinds::new([
         Kind::named("applicant").with_claim("job"),
         Kind::named("clerk").without_claim("job"),
@@ -301,7 +303,7 @@ async fn kinds_are_demanded_by_type() {
 
 #[tokio::test]
 async fn strangers_pass_the_optional_layer_and_bad_tokens_do_not() {
-    let issuer = AuthorizationServer::new();
+    let issuer = watched::issuer();
     let greet = |token: Option<AccessToken>| async move {
         token.map_or_else(
             || "stranger".to_owned(),
@@ -349,7 +351,7 @@ async fn without_the_layer_every_guard_says_500_and_nothing_more() {
 
 #[tokio::test]
 async fn preflights_pass_only_if_the_server_lets_them() {
-    let issuer = AuthorizationServer::new();
+    let issuer = watched::issuer();
     let app = |builder: portcullis::ResourceServerBuilder| {
         let server = builder.verifier(issuer.jwt_verifier(AUDIENCE).build().unwrap());
         Router::new()
@@ -384,7 +386,7 @@ async fn a_renderer_shapes_refusals_from_everywhere() {
             *response.body_mut() = json!({"fault": error.reason().label()}).to_string();
         }
     }
-    let issuer = AuthorizationServer::new();
+    let issuer = watched::issuer();
     let server = issuer
         .resource_server()
         .verifier(issuer.jwt_verifier(AUDIENCE).build().unwrap())
@@ -420,7 +422,7 @@ async fn a_renderer_shapes_refusals_from_everywhere() {
 
 #[tokio::test]
 async fn the_gate_nearest_to_the_handler_words_the_refusal() {
-    let issuer = AuthorizationServer::new();
+    let issuer = watched::issuer();
     let gate = |realm: &str| {
         let jwt = issuer.jwt_verifier(AUDIENCE).build().unwrap();
         issuer
@@ -457,7 +459,7 @@ async fn a_reworded_refusal_keeps_headers_but_those_of_the_old_body() {
         headers.insert("content-encoding", "gzip".parse().unwrap());
         response
     }
-    let issuer = AuthorizationServer::new();
+    let issuer = watched::issuer();
     let app = Router::new()
         .route("/", get(|_: RequireScope<Read>| async {}))
         .layer(axum::middleware::map_response(between))
@@ -487,7 +489,7 @@ async fn one_extractor_needs_no_layer() {
     ) -> String {
         format!("{} {}", token.principal(), party.upid)
     }
-    let issuer = AuthorizationServer::new();
+    let issuer = watched::issuer();
     let server = issuer
         .resource_server()
         .verifier(issuer.jwt_verifier(AUDIENCE).build().unwrap())
@@ -515,7 +517,7 @@ async fn one_extractor_needs_no_layer() {
 /// see the tokens of this one, the nearest.
 #[tokio::test]
 async fn the_extractor_without_a_layer_leaves_nothing_in_the_request() {
-    let (inner, outer) = (AuthorizationServer::new(), AuthorizationServer::new());
+    let (inner, outer) = (watched::issuer(), watched::issuer());
     async fn list(here: Authenticated, other: AccessToken) -> String {
         assert_eq!(here.subject(), other.subject());
         other.kind().to_owned()
@@ -539,7 +541,7 @@ async fn the_extractor_without_a_layer_leaves_nothing_in_the_request() {
 
 #[tokio::test]
 async fn handlers_are_tested_with_claims_instead_of_tokens() {
-    let issuer = AuthorizationServer::new();
+    let issuer = watched::issuer();
     let app = Router::new()
         .route(
             "/",
@@ -571,7 +573,7 @@ async fn something_of_ones_own_is_made_of_a_token() {
             **path == **self
         }
     }
-    let issuer = AuthorizationServer::new();
+    let issuer = watched::issuer();
     let own =
         |Permitted(tenant, _): Permitted<Tenant, Path<String>>| async move { tenant.to_owned() };
     let app = Router::new()

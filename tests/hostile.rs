@@ -3,13 +3,14 @@
 #![allow(clippy::unwrap_used)]
 
 mod showing;
+mod watched;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use http::{Method, Request, Response};
-use portcullis::testing::{AuthorizationServer, Desk, ManualClock};
+use portcullis::testing::{Desk, ManualClock};
 use portcullis::*;
 use serde_json::json;
 use showing::{reason, show};
@@ -35,7 +36,7 @@ impl Fetch for Panics {
 }
 #[tokio::test]
 async fn an_engine_that_was_ended_in_mid_round_keeps_the_pace() {
-    let issuer0 = AuthorizationServer::builder()
+    let issuer0 = watched::builder()
         .clock(ManualClock::at(UnixTime::from_secs(NOW)))
         .build();
     let fetch = Panics(Arc::default(), Arc::default(), issuer0.jwks().to_string());
@@ -191,7 +192,7 @@ async fn a_revocation_found_out_is_not_cleared_by_an_earlier_proof() {
 #[tokio::test]
 async fn a_replayed_signed_answer_is_not_fresh() {
     let clock = ManualClock::at(UnixTime::from_secs(NOW));
-    let issuer = AuthorizationServer::builder().clock(clock.clone()).build();
+    let issuer = watched::builder().clock(clock.clone()).build();
     issuer.client("gate", "s3cret");
     let endpoint = issuer.introspection_endpoint();
     let keys = RemoteJwks::discover(issuer.issuer()).fetch(issuer.fetcher());
@@ -240,7 +241,7 @@ async fn a_replayed_signed_answer_is_not_fresh() {
 
 #[test]
 fn status_tells_no_secret() {
-    let issuer = AuthorizationServer::new();
+    let issuer = watched::issuer();
     let keys = RemoteJwks::at("https://as.example/jwks?key=k3y-s3cret")
         .fetch(issuer.fetcher())
         .build()
@@ -315,7 +316,7 @@ async fn a_crowd_is_no_outage() {
 #[tokio::test]
 async fn a_signed_answer_poisons_no_key() {
     let clock = ManualClock::at(UnixTime::from_secs(NOW));
-    let issuer = AuthorizationServer::builder().clock(clock.clone()).build();
+    let issuer = watched::builder().clock(clock.clone()).build();
     issuer.client("gate", "s3cret");
     let keys = RemoteJwks::at(&issuer.jwks_uri())
         .fetch(issuer.fetcher())
@@ -407,7 +408,7 @@ async fn a_lifetime_without_end() {
 #[tokio::test]
 async fn the_status_tells_that_no_answer_can_be_used() {
     let clock = ManualClock::at(UnixTime::from_secs(NOW));
-    let issuer = AuthorizationServer::builder().clock(clock.clone()).build();
+    let issuer = watched::builder().clock(clock.clone()).build();
     let fetch = Answers(|_| Ok(Response::new(b"<html>maintenance</html>".to_vec())));
     let keys = RemoteJwks::at(&issuer.jwks_uri())
         .fetch(issuer.fetcher())

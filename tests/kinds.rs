@@ -4,6 +4,8 @@
 // A test says what must be there by taking it.
 #![allow(clippy::unwrap_used)]
 
+mod watched;
+
 use std::collections::HashSet;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
@@ -45,7 +47,7 @@ kinds! { Applicant = "applicant", Client = "client", Session = "session" }
 
 fn issuer() -> (AuthorizationServer, ManualClock) {
     let clock = ManualClock::at(UnixTime::from_secs(NOW));
-    let issuer = AuthorizationServer::builder().clock(clock.clone()).build();
+    let issuer = watched::builder().clock(clock.clone()).build();
     (issuer, clock)
 }
 
@@ -658,7 +660,7 @@ async fn a_check_that_hangs_is_given_up() {
 
 #[tokio::test]
 async fn each_issuer_has_its_own_keys() {
-    let at = |origin| AuthorizationServer::builder().origin(origin).build();
+    let at = |origin| watched::builder().origin(origin).build();
     let (one, other) = (at("https://one.example"), at("https://other.example"));
     let foreign = at("https://foreign.example");
     let both = || {

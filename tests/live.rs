@@ -21,6 +21,7 @@ mod process;
 #[path = "calendar/program.rs"]
 #[allow(dead_code)] // The calendar's own tests use the rest.
 mod program;
+mod watched;
 
 #[cfg(not(unix))]
 #[test]
@@ -39,6 +40,7 @@ mod unix {
     use super::client::{Answer, Client};
     use super::issuer::Issuer;
     use super::program::Program;
+    use super::watched;
 
     const AUDIENCE: &str = "https://api.example.com/calendar/v1/";
 
@@ -146,7 +148,7 @@ mod unix {
 
     impl Forger {
         fn of(issuer: &Issuer) -> Forger {
-            Forger(AuthorizationServer::new(), issuer.url.clone())
+            Forger(watched::issuer(), issuer.url.clone())
         }
 
         fn token(&self, kid: &str) -> String {

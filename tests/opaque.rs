@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod showing;
+mod watched;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -24,7 +25,7 @@ const AUDIENCE: &str = "https://api.example.com/";
 /// An issuer on a real socket, on a clock turned by hand, and a gate that asks it with reqwest.
 async fn gate(auth: impl FnOnce(&AuthorizationServer) -> ClientAuth) -> Gate {
     let clock = ManualClock::at(UnixTime::from_secs(1_795_262_400));
-    let issuer = AuthorizationServer::builder()
+    let issuer = watched::builder()
         .clock(clock.clone())
         .start()
         .await
@@ -397,7 +398,7 @@ async fn a_caller_that_leaves_cancels_nothing_for_the_others() {
 #[tokio::test]
 async fn userinfo_tells_whose_token_it_is_and_nothing_more() {
     let clock = ManualClock::at(UnixTime::from_secs(1_795_262_400));
-    let builder = AuthorizationServer::builder().clock(clock.clone());
+    let builder = watched::builder().clock(clock.clone());
     let issuer = builder.start().await.unwrap();
     issuer.answer_at(Method::GET, "/userinfo", |_, request| {
         let shown = request.headers().get("authorization");
@@ -459,7 +460,7 @@ async fn userinfo_tells_whose_token_it_is_and_nothing_more() {
 /// What is nearly a JWT is no opaque token: nobody is asked about it, and nobody logs an outage.
 #[tokio::test]
 async fn a_padded_jwt_is_refused_here() {
-    let issuer = AuthorizationServer::new();
+    let issuer = watched::issuer();
     issuer.client("gate", "s3cret");
     let opaque = IntrospectionVerifier::builder(
         &issuer.introspection_endpoint(),

@@ -2,6 +2,8 @@
 // A test says what must be there by taking it.
 #![allow(clippy::unwrap_used)]
 
+mod watched;
+
 use std::sync::LazyLock;
 
 use portcullis::testing::{AuthorizationServer, Endpoint, ManualClock, Trouble};
@@ -22,7 +24,7 @@ struct World {
 
 static WORLD: LazyLock<World> = LazyLock::new(|| {
     let clock = ManualClock::at(UnixTime::from_secs(1_795_262_400));
-    let issuer = AuthorizationServer::builder().clock(clock).build();
+    let issuer = watched::builder().clock(clock).build();
     let token = issuer.token().subject("alice").scope("read:events").mint();
     let keys = StaticJwks::from_json(&issuer.jwks().to_string()).unwrap();
     let jwt = portcullis::JwtVerifier::builder(issuer.issuer(), AUDIENCE).keys(keys);
@@ -217,7 +219,7 @@ proptest! {
     fn any_introspection_answer_is_a_token_a_refusal_or_an_outage(
         body in r#"\{("(active|iss|sub|aud|exp|token_type|scope)":("[ !#-~]{0,6}"|-?[0-9]{1,12}|null|true|false|\[\]),?){0,5}\}"#,
     ) {
-        let issuer = AuthorizationServer::new();
+        let issuer = watched::issuer();
         issuer.trouble(Endpoint::Introspection, Trouble::Body(body));
         let verifier = IntrospectionVerifier::builder(
             &issuer.introspection_endpoint(),

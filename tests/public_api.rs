@@ -7,6 +7,7 @@
 #![allow(clippy::unwrap_used)] // A test says what must be there by taking it.
 
 mod source;
+mod watched;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -521,7 +522,7 @@ mod bounds {
 
     #[tokio::test]
     async fn futures_can_be_sent() {
-        let issuer = AuthorizationServer::new();
+        let issuer = crate::watched::issuer();
         let verifier = issuer.jwt_verifier("https://api.example.com/").build();
         let server = issuer.resource_server().verifier(verifier.unwrap());
         let server = server.build().unwrap();

@@ -2,6 +2,8 @@
 //! asking is used or given back, on every way through the gate.
 #![allow(clippy::unwrap_used)] // A test says what must be there by taking it.
 
+mod watched;
+
 use std::convert::Infallible;
 use std::future::{Ready, ready};
 use std::sync::Arc;
@@ -89,7 +91,7 @@ impl Scene {
     async fn new() -> Scene {
         // A clock that stands still, so that no deadline ever passes.
         let clock = ManualClock::at(UnixTime::from_secs(1_795_262_400));
-        let issuer = AuthorizationServer::builder().clock(clock).build();
+        let issuer = watched::builder().clock(clock).build();
         let (store, answers) = watch::channel(false);
         let (turns_bad, turned) = watch::channel(false);
         let lookup = LookupVerifier::builder(Slow(answers, turned))

@@ -6,6 +6,7 @@
 #[path = "showing/log.rs"]
 mod log;
 mod showing;
+mod watched;
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -44,7 +45,7 @@ impl Gate {
         set_up: impl FnOnce(IntrospectionVerifierBuilder) -> IntrospectionVerifierBuilder,
     ) -> Gate {
         let clock = ManualClock::at(UnixTime::from_secs(1_795_262_400));
-        let issuer = AuthorizationServer::builder().clock(clock.clone()).build();
+        let issuer = watched::builder().clock(clock.clone()).build();
         issuer.client("gate", "s3cret");
         let introspection = set_up(introspection(&issuer)).build().unwrap();
         let server = issuer.resource_server().verifier(introspection);
@@ -433,7 +434,7 @@ async fn look_ups_and_userinfo_know_it_too() {
 
 #[test]
 fn an_hour_is_the_longest() {
-    let issuer = AuthorizationServer::new();
+    let issuer = watched::issuer();
     let hour = Duration::from_secs(3_600);
     let more = hour + Duration::from_millis(1);
     let built = |longer: Duration| {

@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod showing;
+mod watched;
 
 use std::time::Duration;
 
@@ -28,7 +29,7 @@ struct Gate {
 impl Gate {
     fn new() -> Gate {
         let clock = ManualClock::at(UnixTime::from_secs(NOW));
-        let issuer = AuthorizationServer::builder().clock(clock.clone()).build();
+        let issuer = watched::builder().clock(clock.clone()).build();
         issuer.client("gate", "s3cret");
         let auth = ClientAuth::basic("gate", "s3cret");
         let endpoint = issuer.introspection_endpoint();
@@ -94,7 +95,7 @@ async fn a_signed_answer_is_asked_for_and_believed() {
 
 #[tokio::test]
 async fn what_is_wrong_with_an_answer_is_told_and_costs_nobody_a_token() {
-    let issuer = AuthorizationServer::new().issuer().to_owned();
+    let issuer = watched::issuer().issuer().to_owned();
     let with = |name: &str, value: Value| {
         let mut claims = good(&issuer);
         claims[name] = value;
@@ -151,9 +152,9 @@ async fn what_is_wrong_with_an_answer_is_told_and_costs_nobody_a_token() {
 
 #[tokio::test]
 async fn only_the_issuers_signature_on_such_an_answer_counts() {
-    let claims = good(AuthorizationServer::new().issuer());
+    let claims = good(watched::issuer().issuer());
     type Answer = Box<dyn Fn(&Desk<'_>, &Value) -> String + Send + Sync>;
-    let forger = AuthorizationServer::new();
+    let forger = watched::issuer();
     let answers: [(&str, Answer); 7] = [
         (
             "plain",
@@ -256,7 +257,7 @@ async fn a_verdict_ends_with_the_key_that_signed_the_answer() {
 
 #[test]
 fn signed_answers_need_an_issuer() {
-    let issuer = AuthorizationServer::new();
+    let issuer = watched::issuer();
     let keys = RemoteJwks::at("https://as.example/jwks").fetch(issuer.fetcher());
     let auth = ClientAuth::basic("gate", "s3cret");
     let verifier = IntrospectionVerifier::builder("https://as.example/introspect", auth, AUDIENCE)

@@ -2,6 +2,8 @@
 // A test says what must be there by taking it.
 #![allow(clippy::unwrap_used)]
 
+mod watched;
+
 use std::sync::{Arc, LazyLock};
 
 use portcullis::testing::{AuthorizationServer, Endpoint, ManualClock, TokenBuilder};
@@ -17,10 +19,10 @@ static CLOCK: LazyLock<ManualClock> =
     LazyLock::new(|| ManualClock::at(UnixTime::from_secs(1_795_262_400)));
 
 static ISSUER: LazyLock<AuthorizationServer> =
-    LazyLock::new(|| AuthorizationServer::builder().clock(CLOCK.clone()).build());
+    LazyLock::new(|| watched::builder().clock(CLOCK.clone()).build());
 
 static FORGER: LazyLock<AuthorizationServer> =
-    LazyLock::new(|| AuthorizationServer::builder().clock(CLOCK.clone()).build());
+    LazyLock::new(|| watched::builder().clock(CLOCK.clone()).build());
 
 fn good() -> TokenBuilder {
     ISSUER
@@ -105,7 +107,7 @@ fn nothing_else_is_told_of_claims_that_nobody_has_proven() {
 
 #[tokio::test]
 async fn no_issuer_is_asked_for_keys_for_the_sake_of_a_token_that_is_over() {
-    let issuer = AuthorizationServer::builder().clock(CLOCK.clone()).build();
+    let issuer = watched::builder().clock(CLOCK.clone()).build();
     let jwt = issuer.jwt_verifier(AUDIENCE).build().unwrap();
     let clock: Arc<dyn Clock> = Arc::new(CLOCK.clone());
     let bearer = Carrier::bearer();

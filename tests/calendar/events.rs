@@ -1,15 +1,16 @@
 //! What the API does with events, and for whom.
 
-use portcullis::testing::AuthorizationServer;
 use serde_json::json;
 
 use super::curl::{ask, curl};
 use super::program::Program;
 use super::{AUDIENCE, BOTH};
 
+use crate::watched;
+
 #[tokio::test]
 async fn events_have_defaults_and_limits() {
-    let issuer = AuthorizationServer::start().await.unwrap();
+    let issuer = watched::started().await;
     let program = Program::start(&["--issuer", issuer.issuer()]).await;
     let token = issuer.token().audience(AUDIENCE).scope(BOTH);
     let alice = token.mint();
@@ -73,7 +74,7 @@ async fn events_have_defaults_and_limits() {
 
 #[tokio::test]
 async fn everyone_sees_their_own_events_only() {
-    let issuer = AuthorizationServer::start().await.unwrap();
+    let issuer = watched::started().await;
     let program = Program::start(&["--issuer", issuer.issuer()]).await;
     let token = issuer.token().audience(AUDIENCE).scope(BOTH);
     let alice = token.mint();

@@ -16,9 +16,10 @@ mod options;
 #[path = "../built/process.rs"]
 mod process;
 mod program;
+#[path = "../watched/mod.rs"]
+mod watched;
 
 use http::Request;
-use portcullis::testing::AuthorizationServer;
 
 use curl::{ask, curl, send};
 use program::Program;
@@ -69,7 +70,7 @@ async fn every_printed_curl_line_gives_what_it_promises() {
 
 #[tokio::test]
 async fn an_issuer_that_is_down_is_a_503_until_it_is_back() {
-    let issuer = AuthorizationServer::start().await.unwrap();
+    let issuer = watched::started().await;
     let token = issuer.token().audience(AUDIENCE).scope(BOTH).mint();
     issuer.stop().await;
 

@@ -1,15 +1,17 @@
 //! What the options do, and what the calendar says to those that make no sense.
 
 use portcullis::Algorithm;
-use portcullis::testing::{AuthorizationServer, Endpoint};
+use portcullis::testing::Endpoint;
 
 use super::curl::{ask, curl};
 use super::program::{Program, run};
 use super::{AUDIENCE, BOTH};
 
+use crate::watched;
+
 #[tokio::test]
 async fn what_is_trusted_can_be_chosen() {
-    let issuer = AuthorizationServer::start().await.unwrap();
+    let issuer = watched::started().await;
     let token = issuer.token().audience("https://mine.example/");
     let (es256, jwt) = (token.mint(), token.clone().typ("JWT").mint());
     let late = token.clone().expires_in(-60).mint();
@@ -45,7 +47,7 @@ async fn what_is_trusted_can_be_chosen() {
 
 #[tokio::test]
 async fn opaque_tokens_are_introspected_by_every_client_authentication() {
-    let issuer = AuthorizationServer::start().await.unwrap();
+    let issuer = watched::started().await;
     issuer.client("calendar", "s3cret: &+%");
     let pem = issuer.client_with_new_key("keyed", Algorithm::ES256);
     let key = std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).join("calendar-client-key.pem");
@@ -117,7 +119,7 @@ async fn opaque_tokens_are_introspected_by_every_client_authentication() {
 
 #[tokio::test]
 async fn app_token_takes_opaque_tokens_and_nothing_else() {
-    let issuer = AuthorizationServer::start().await.unwrap();
+    let issuer = watched::started().await;
     issuer.client("calendar", "s3cret");
     let uri = issuer.introspection_endpoint();
     let program = Program::start(&[

@@ -16,11 +16,12 @@ mod door;
 mod mint;
 mod row;
 mod setup;
+#[path = "../watched/mod.rs"]
+mod watched;
 mod world;
 
 use std::collections::BTreeSet;
 
-use portcullis::testing::AuthorizationServer;
 use portcullis::{Algorithm, JwtVerifier, Reason};
 
 async fn every_row_of(section: usize) {
@@ -164,7 +165,7 @@ fn a_short_secret_builds_no_verifier() {
             )
         );
     }
-    let issuer = AuthorizationServer::new();
+    let issuer = watched::issuer();
     let keys = issuer.jwt_verifier("https://api.example.com/");
     assert!(keys.algorithms([Algorithm::HS256]).build().is_err());
 }

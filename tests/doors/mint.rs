@@ -4,10 +4,10 @@ use aws_lc_rs::hmac;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use portcullis::Algorithm;
-use portcullis::testing::AuthorizationServer;
 use serde_json::{Value, json};
 
 use crate::row::{Jwt, Opaque};
+use crate::watched;
 use crate::world::{SECRET, START, World, algorithm, jwk};
 
 impl World {
@@ -47,7 +47,7 @@ impl World {
         if let Some(name) = &recipe.alg {
             builder = builder.algorithm(algorithm(name));
         }
-        let other = AuthorizationServer::new();
+        let other = watched::issuer();
         if recipe.forged {
             builder = builder.signed_by(&other);
         }

@@ -10,6 +10,7 @@ use serde_json::{Map, Value, json};
 
 use crate::mint::{fill, flipped, latin1};
 use crate::row::{Issuer, Row};
+use crate::watched;
 
 pub(crate) const AUDIENCE: &str = "https://api.example.com/";
 pub(crate) const SECRET: &[u8] =
@@ -36,7 +37,7 @@ pub(crate) struct World {
 impl World {
     pub(crate) async fn of(row: &Row) -> World {
         let clock = ManualClock::at(UnixTime::from_secs(START));
-        let issuer = AuthorizationServer::builder().clock(clock.clone()).build();
+        let issuer = watched::builder().clock(clock.clone()).build();
         issuer.client(CLIENT.0, CLIENT.1);
         let signer = issuer.client_with_new_key(SIGNER, Algorithm::ES256);
         let mut world = World {

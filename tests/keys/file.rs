@@ -7,6 +7,7 @@ use portcullis::testing::{AuthorizationServer, Endpoint, ManualClock, Trouble};
 use portcullis::{Reason, RemoteJwks, RemoteJwksBuilder};
 
 use crate::gate::{BEGAN, Gate};
+use crate::watched;
 
 /// A folder of one test's own, removed with it.
 struct Folder(PathBuf);
@@ -52,7 +53,7 @@ fn keys(issuer: &AuthorizationServer, file: PathBuf) -> RemoteJwksBuilder {
 /// A gate whose keys were fetched at [`BEGAN`] and are in the file.
 async fn first_life(folder: &Folder) -> Gate {
     let clock = ManualClock::at(BEGAN);
-    let issuer = AuthorizationServer::builder().clock(clock.clone()).build();
+    let issuer = watched::builder().clock(clock.clone()).build();
     let keys = keys(&issuer, folder.file());
     let gate = Gate::of(issuer, clock, keys);
     gate.show(&gate.token()).await.unwrap();
@@ -183,7 +184,7 @@ async fn keys_in_the_file_that_the_issuer_has_withdrawn_end_with_the_first_fetch
 
 #[test]
 fn a_folder_that_does_not_exist_is_told_at_once() {
-    let issuer = AuthorizationServer::new();
+    let issuer = watched::issuer();
     let error = keys(&issuer, "/no/such/folder/keys.json".into()).build();
     assert_eq!(
         error.unwrap_err().to_string(),

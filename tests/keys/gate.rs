@@ -6,6 +6,7 @@ use portcullis::testing::{AuthorizationServer, Endpoint, ManualClock};
 use portcullis::{AccessToken, Error, JwtVerifier, RemoteJwks, ResourceServer, UnixTime};
 
 use crate::showing::show;
+use crate::watched;
 
 /// When every test begins.
 pub(crate) const BEGAN: UnixTime = UnixTime::from_secs(1_795_262_400);
@@ -27,7 +28,7 @@ impl Gate {
         set_up: impl FnOnce(portcullis::RemoteJwksBuilder) -> portcullis::RemoteJwksBuilder,
     ) -> Gate {
         let clock = ManualClock::at(BEGAN);
-        let issuer = AuthorizationServer::builder().clock(clock.clone()).build();
+        let issuer = watched::builder().clock(clock.clone()).build();
         let keys = set_up(RemoteJwks::at(&issuer.jwks_uri()).fetch(issuer.fetcher()));
         Gate::of(issuer, clock, keys)
     }

@@ -9,6 +9,8 @@ mod metadata;
 #[path = "../showing/mod.rs"]
 mod showing;
 mod status;
+#[path = "../watched/mod.rs"]
+mod watched;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,7 +18,7 @@ use std::time::Duration;
 use gate::{AUDIENCE, BEGAN, Gate, settle};
 use showing::{reason, show};
 
-use portcullis::testing::{AuthorizationServer, Endpoint, ManualClock, Trouble};
+use portcullis::testing::{Endpoint, ManualClock, Trouble};
 use portcullis::{Algorithm, JwtVerifier, Reason, RemoteJwks};
 
 #[tokio::test]
@@ -463,7 +465,7 @@ fn the_engine_moves_to_another_runtime_when_its_own_is_gone() {
 #[tokio::test]
 async fn an_rsa_key_without_alg_is_used_with_one_algorithm_alone() {
     let clock = ManualClock::at(BEGAN);
-    let issuer = AuthorizationServer::builder().clock(clock.clone()).build();
+    let issuer = watched::builder().clock(clock.clone()).build();
     issuer.token().algorithm(Algorithm::PS256).mint();
     let mut jwks = issuer.jwks();
     for key in jwks["keys"].as_array_mut().unwrap() {
@@ -502,7 +504,7 @@ async fn an_rsa_key_without_alg_is_used_with_one_algorithm_alone() {
 
 #[test]
 fn key_sources_that_cannot_be() {
-    let issuer = AuthorizationServer::new();
+    let issuer = watched::issuer();
     let refused = |keys: portcullis::RemoteJwksBuilder| {
         keys.fetch(issuer.fetcher())
             .build()
@@ -603,7 +605,7 @@ async fn a_document_may_have_256_kib_and_take_five_seconds() {
 #[tokio::test]
 async fn clones_share_one_engine() {
     let clock = ManualClock::at(BEGAN);
-    let issuer = AuthorizationServer::builder().clock(clock.clone()).build();
+    let issuer = watched::builder().clock(clock.clone()).build();
     let keys = RemoteJwks::at(&issuer.jwks_uri())
         .fetch(issuer.fetcher())
         .build()

@@ -2,15 +2,16 @@
 
 use std::time::Duration;
 
-use portcullis::testing::{AuthorizationServer, Endpoint, ManualClock, Trouble};
+use portcullis::testing::{Endpoint, ManualClock, Trouble};
 use portcullis::{Reason, RemoteJwks, RemoteJwksBuilder};
 
 use crate::gate::{BEGAN, Gate};
+use crate::watched;
 
 /// A gate that finds its keys through the metadata.
 fn discovering(set_up: impl FnOnce(RemoteJwksBuilder) -> RemoteJwksBuilder) -> Gate {
     let clock = ManualClock::at(BEGAN);
-    let issuer = AuthorizationServer::builder().clock(clock.clone()).build();
+    let issuer = watched::builder().clock(clock.clone()).build();
     let keys = set_up(RemoteJwks::discover(issuer.issuer()).fetch(issuer.fetcher()));
     Gate::of(issuer, clock, keys)
 }
@@ -29,10 +30,7 @@ fn naming(gate: &Gate, jwks_uri: &str) -> Trouble {
 
 #[tokio::test]
 async fn keys_are_found_through_the_metadata() {
-    for builder in [
-        AuthorizationServer::builder(),
-        AuthorizationServer::builder().path("/tenant/a"),
-    ] {
+    for builder in [watched::builder(), watched::builder().path("/tenant/a")] {
         let clock = ManualClock::at(BEGAN);
         let issuer = builder.clock(clock.clone()).build();
         let keys = RemoteJwks::discover(issuer.issuer()).fetch(issuer.fetcher());
@@ -46,9 +44,7 @@ async fn keys_are_found_through_the_metadata() {
 #[tokio::test]
 async fn openid_configuration_is_the_second_choice() {
     let clock = ManualClock::at(BEGAN);
-    let builder = AuthorizationServer::builder()
-        .path("/t")
-        .without_oauth_metadata();
+    let builder = watched::builder().path("/t").without_oauth_metadata();
     let issuer = builder.clock(clock.clone()).build();
     let keys = RemoteJwks::discover(issuer.issuer()).fetch(issuer.fetcher());
     let gate = Gate::of(issuer, clock, keys);
@@ -58,7 +54,7 @@ async fn openid_configuration_is_the_second_choice() {
 #[tokio::test]
 async fn metadata_of_another_issuer_is_dropped_whole() {
     let clock = ManualClock::at(BEGAN);
-    let issuer = AuthorizationServer::builder().clock(clock.clone()).build();
+    let issuer = watched::builder().clock(clock.clone()).build();
     let document = format!(
         r#"{{"issuer":"https://other.example","jwks_uri":"{}"}}"#,
         issuer.jwks_uri()

@@ -6,6 +6,7 @@ use portcullis::testing::{AuthorizationServer, Endpoint, ManualClock, Trouble};
 use portcullis::{ByIssuer, Reason, UnixTime};
 
 use crate::gate::{AUDIENCE, BEGAN, Gate, settle};
+use crate::watched;
 
 #[tokio::test]
 async fn status_tells_the_age_of_the_keys_and_what_went_wrong() {
@@ -94,7 +95,7 @@ async fn ready_within_waits_for_the_issuer_or_fails_the_start() {
 async fn a_gate_of_several_issuers_is_ready_when_it_has_the_keys_of_each() {
     let clock = ManualClock::at(BEGAN);
     let at = |origin| {
-        let issuer = AuthorizationServer::builder().origin(origin);
+        let issuer = watched::builder().origin(origin);
         issuer.clock(clock.clone()).build()
     };
     let (one, other) = (at("https://one.example"), at("https://other.example"));

@@ -9,6 +9,8 @@ mod one_byte;
 mod order_of_keys;
 mod scope_sets;
 mod time;
+#[path = "../watched/mod.rs"]
+mod watched;
 mod words;
 
 use std::sync::Arc;

@@ -1,15 +1,16 @@
 //! A good token with one byte changed, taken away or put in is refused, wherever and whatever it is.
 
-use portcullis::testing::AuthorizationServer;
 use portcullis::{Algorithm, JwtVerifier, ResourceServer, StaticJwks};
 
 use super::{AUDIENCE, clock, show};
+
+use crate::watched;
 
 const SECRET: &str = "a secret that is long enough for any of the three hashes, HS512 too";
 
 /// A gate for one algorithm, and a token that passes it.
 fn gate(algorithm: Algorithm) -> (ResourceServer, String) {
-    let issuer = AuthorizationServer::builder().clock(clock()).build();
+    let issuer = watched::builder().clock(clock()).build();
     let token = issuer.token().audience(AUDIENCE).subject("alice");
     let verifier = JwtVerifier::builder(issuer.issuer(), AUDIENCE);
     let (token, verifier) = match algorithm {

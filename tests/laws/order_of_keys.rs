@@ -9,6 +9,8 @@ use serde_json::{Value, json};
 
 use super::{AUDIENCE, clock, judge};
 
+use crate::watched;
+
 /// An issuer with two keys of each of four sorts, and what else stands in key sets.
 struct World {
     issuer: AuthorizationServer,
@@ -17,8 +19,8 @@ struct World {
 }
 
 static WORLD: LazyLock<World> = LazyLock::new(|| {
-    let issuer = AuthorizationServer::builder().clock(clock()).build();
-    let forger = AuthorizationServer::builder().clock(clock()).build();
+    let issuer = watched::builder().clock(clock()).build();
+    let forger = watched::builder().clock(clock()).build();
     let token = || issuer.token().audience(AUDIENCE).subject("alice");
     let algorithms = [
         Algorithm::ES256,

@@ -3,7 +3,6 @@
 
 use std::time::Duration;
 
-use portcullis::testing::AuthorizationServer;
 use portcullis::{
     ClaimSet, Clock as _, JwtVerifier, Lookup, LookupVerifier, Reason, ResourceServer, StaticJwks,
     Unavailable, When,
@@ -12,6 +11,8 @@ use proptest::prelude::*;
 use serde_json::json;
 
 use super::{AUDIENCE, clock, show};
+
+use crate::watched;
 
 /// A store whose tokens say themselves when they end.
 struct Store;
@@ -35,7 +36,7 @@ proptest! {
         steps in proptest::collection::vec(0_u64..90, 1..30),
     ) {
         let clock = clock();
-        let issuer = AuthorizationServer::builder().clock(clock.clone()).build();
+        let issuer = watched::builder().clock(clock.clone()).build();
         let now = clock.now().as_secs();
         let tokens: Vec<(String, i64)> = ends.iter().map(|(end, is_jwt)| {
             let token = if *is_jwt {

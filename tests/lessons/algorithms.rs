@@ -8,6 +8,7 @@ use portcullis::{Algorithm, JwtVerifier, Reason, StaticJwks};
 use serde_json::{Value, json};
 
 use crate::showing::{reason, show};
+use crate::watched;
 use crate::{AUDIENCE, World, spellings};
 
 /// The published key of `algorithm`.
@@ -73,7 +74,7 @@ fn lesson_01_keys_and_a_secret_do_not_stand_side_by_side() {
 /// CVE-2026-27962: the key in the header is used where the issuer has none that fits.
 #[tokio::test]
 async fn lesson_02_a_key_in_the_header_does_not_stand_in_for_one_that_is_missing() {
-    let forger = AuthorizationServer::new();
+    let forger = watched::issuer();
     let key = jwk(&forger, Algorithm::ES256);
     let certificate = json!(["MIIB"]);
     for down in [false, true] {
@@ -130,7 +131,7 @@ async fn lesson_02_nothing_in_a_token_becomes_a_url() {
         let server = world.issuer.resource_server().verifier(several);
         server.build().unwrap()
     }];
-    let forger = AuthorizationServer::new();
+    let forger = watched::issuer();
     for gate in &gates {
         for text in texts {
             let token = world.issuer.token().signed_by(&forger);

@@ -12,6 +12,7 @@ use portcullis::{
 use proptest::prelude::*;
 
 use crate::showing::{reason, show};
+use crate::watched;
 use crate::{AUDIENCE, NOW, World};
 
 /// An overflow in HAProxy (an ECDSA signature of another length than its curve's), and CVE-2019-12995:
@@ -131,14 +132,14 @@ impl Fetch for Says {
 /// The issuer that is meant, and a token that only it could prove.
 static MEANT: LazyLock<(AuthorizationServer, String)> = LazyLock::new(|| {
     let clock = ManualClock::at(UnixTime::from_secs(NOW));
-    let issuer = AuthorizationServer::builder().clock(clock).build();
+    let issuer = watched::builder().clock(clock).build();
     let token = issuer.token().mint();
     (issuer, token)
 });
 
 /// A document like the issuer's, and another one, spoiled in some places.
 fn spoiled() -> impl Strategy<Value = Vec<u8>> {
-    let other = AuthorizationServer::new();
+    let other = watched::issuer();
     other.kid(Algorithm::ES256);
     other.kid(Algorithm::RS256);
     let documents = [

@@ -1,10 +1,6 @@
 //! Lessons 12 and 13: the log holds no token and no line of somebody else's, and what nobody set up is the
 //! strict way.
 
-use std::cell::RefCell;
-use std::io;
-use std::sync::Once;
-
 use portcullis::{
     Algorithm, Carrier, ClientAuth, IntrospectionVerifier, JwtVerifier, Reason, RemoteJwks,
     UserinfoVerifierBuilder, danger,
@@ -12,48 +8,12 @@ use portcullis::{
 use serde_json::json;
 
 use crate::showing::{reason, show};
-use crate::{AUDIENCE, World};
-
-thread_local! {
-    static TEXT: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
-}
-
-struct Text;
-
-impl io::Write for Text {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        TEXT.with_borrow_mut(|text| text.extend_from_slice(bytes));
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
-/// Keeps all that is logged on this thread, at every level.
-fn listen() {
-    static LISTENING: Once = Once::new();
-    LISTENING.call_once(|| {
-        let lines = tracing_subscriber::fmt()
-            .with_ansi(false)
-            .with_max_level(tracing::Level::TRACE)
-            .with_writer(|| Text)
-            .finish();
-        tracing::subscriber::set_global_default(lines).unwrap();
-    });
-    tracing::callsite::rebuild_interest_cache();
-    TEXT.with_borrow_mut(Vec::clear);
-}
-
-fn logged() -> String {
-    TEXT.with_borrow(|text| String::from_utf8_lossy(text).into_owned())
-}
+use crate::{AUDIENCE, World, watched};
 
 /// CVE-2021-34532: a token that could not be read was logged, so that somebody might see why.
 #[tokio::test]
 async fn lesson_12_a_token_that_does_not_parse_is_not_logged() {
-    listen();
+    watched::listen();
     let world = World::new();
     let gate = world.gate();
     let good = world.issuer.token().mint();
@@ -89,7 +49,7 @@ async fn lesson_12_a_token_that_does_not_parse_is_not_logged() {
         tracing::trace!("{error:?} {answer:?}");
         assert!(!answer.body().contains(&token[..12]));
     }
-    let log = logged();
+    let log = watched::heard();
     assert_eq!(log.lines().count(), 2 * tokens.len(), "{log}");
     assert!(
         log.contains("DEBUG portcullis"),
@@ -108,12 +68,12 @@ async fn lesson_12_a_token_that_does_not_parse_is_not_logged() {
 /// liboauth2 (CWE-134), and whoever reads logs: a claim must not end a line, colour it, or be a format.
 #[tokio::test]
 async fn lesson_12_a_claim_stays_on_its_line() {
-    listen();
+    watched::listen();
     let world = World::new();
     let gate = world.gate();
     // The fetch of the keys may have its say first.
     show(&gate, &world.issuer.token().mint()).await.unwrap();
-    TEXT.with_borrow_mut(Vec::clear);
+    watched::listen();
     let hostile = [
         "\n2026-11-20T00:00:00Z INFO portcullis: access granted",
         "\r\n\r\n<script>",
@@ -144,7 +104,7 @@ async fn lesson_12_a_claim_stays_on_its_line() {
             told += 1;
         }
     }
-    let log = logged();
+    let log = watched::heard();
     assert_eq!(log.lines().count(), told, "{log}");
     assert!(
         log.chars().all(|c| matches!(c, ' '..='~' | '\n')),
@@ -155,7 +115,7 @@ async fn lesson_12_a_claim_stays_on_its_line() {
 /// CVE-2022-29266: the secret stood in the words of a refusal.
 #[tokio::test]
 async fn lesson_13_no_refusal_tells_the_secret() {
-    listen();
+    watched::listen();
     let secret = "Hush-Hush-7bQxW2mVtY9zKpL4nRfD8sGj";
     let world = World::new();
     let jwt = JwtVerifier::builder(world.issuer.issuer(), AUDIENCE);
@@ -179,7 +139,7 @@ async fn lesson_13_no_refusal_tells_the_secret() {
             "{}{:?}{gate:?}{}",
             answer.body(),
             answer.headers(),
-            logged()
+            watched::heard()
         );
         assert!(told.contains(error.reason().description()));
         for at in 0..=secret.len() - 8 {

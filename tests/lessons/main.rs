@@ -18,6 +18,8 @@ mod places;
 #[path = "../showing/mod.rs"]
 mod showing;
 mod spellings;
+#[path = "../watched/mod.rs"]
+mod watched;
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -53,7 +55,7 @@ impl World {
 
     pub(crate) fn at(origin: &str) -> World {
         let clock = ManualClock::at(UnixTime::from_secs(NOW));
-        let issuer = AuthorizationServer::builder()
+        let issuer = watched::builder()
             .origin(origin)
             .clock(clock.clone())
             .build();

@@ -8,7 +8,6 @@ use axum::extract::Path;
 use axum::routing::get;
 use http::{Request, Response};
 use http_body_util::BodyExt as _;
-use portcullis::testing::AuthorizationServer;
 use portcullis::{
     AccessToken, AnyOf, Carrier, CredentialSlot, Kind, RequireScope, RequireScopeLayer,
     ResourceGuard,
@@ -16,6 +15,7 @@ use portcullis::{
 use serde_json::json;
 use tower::{Layer as _, ServiceExt as _, service_fn};
 
+use crate::watched;
 use crate::{Read, World, Write, parts};
 
 /// Headers with tokens that are no good, in every way.
@@ -25,7 +25,7 @@ fn bad(world: &World) -> Vec<Vec<(&'static str, String)>> {
     let good = token.mint();
     let mut bad: Vec<_> = [
         token.clone().expires_in(-60).mint(),
-        token.clone().signed_by(&AuthorizationServer::new()).mint(),
+        token.clone().signed_by(&watched::issuer()).mint(),
         token.clone().unsecured().mint(),
         token.clone().typ("JWT").mint(),
         token

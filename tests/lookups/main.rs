@@ -12,4 +12,6 @@ mod showing;
 mod status;
 mod stores;
 mod turns;
+#[path = "../watched/mod.rs"]
+mod watched;
 mod world;

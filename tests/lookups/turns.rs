@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use portcullis::FetchError;
 
+use crate::watched;
 use crate::world::{Does, GOOD, World, outage, settle};
 
 fn millis(millis: u64) -> Duration {
@@ -220,7 +221,7 @@ async fn a_second_try_has_an_assertion_of_its_own() {
     use std::sync::{Arc, Mutex};
 
     use http::{Request, Response};
-    use portcullis::testing::{AuthorizationServer, ManualClock};
+    use portcullis::testing::ManualClock;
     use portcullis::{Algorithm, ClientAuth, Fetch, IntrospectionVerifier, ResourceServer};
 
     #[derive(Clone, Default)]
@@ -237,7 +238,7 @@ async fn a_second_try_has_an_assertion_of_its_own() {
         }
     }
 
-    let pem = AuthorizationServer::new().client_with_new_key("gate", Algorithm::ES256);
+    let pem = watched::issuer().client_with_new_key("gate", Algorithm::ES256);
     let auth = ClientAuth::private_key_jwt("gate", &pem, Algorithm::ES256).unwrap();
     let breaks = Breaks::default();
     let verifier = IntrospectionVerifier::builder("https://as.example/i", auth, "https://a");

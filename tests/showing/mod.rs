@@ -2,7 +2,10 @@
 
 use portcullis::{AccessToken, Error, Reason, ResourceServer};
 
+use crate::watched;
+
 pub(crate) async fn show(server: &ResourceServer, token: &str) -> Result<AccessToken, Error> {
+    watched::begin();
     let request = http::Request::get("/").header("authorization", format!("Bearer {token}"));
     let (mut parts, ()) = request.body(()).unwrap().into_parts();
     Ok(server

@@ -6,6 +6,7 @@ use portcullis::Algorithm;
 use portcullis::testing::{AuthorizationServer, ManualClock};
 
 use crate::clocks::BEGIN;
+use crate::watched;
 
 /// Each key is that of an authorization server of its own, so that tokens of all keys can be had at
 /// any time, whatever is published.
@@ -36,7 +37,7 @@ const DAY: u64 = 24 * 3600;
 impl Pool {
     pub(crate) fn new() -> Pool {
         let issuer = || {
-            AuthorizationServer::builder()
+            watched::builder()
                 .clock(ManualClock::at(BEGIN - Duration::from_secs(30 * DAY)))
                 .algorithm(Algorithm::EdDSA)
                 .build()

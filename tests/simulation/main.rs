@@ -48,6 +48,8 @@ mod report;
 mod rest;
 mod rounds;
 mod schedule;
+#[path = "../watched/mod.rs"]
+mod watched;
 mod world;
 
 use std::env;

@@ -24,6 +24,7 @@ use serde_json::{Value, json};
 
 use crate::confusion::{Matrix, Place, Specimen};
 use crate::service::{Answer, ask_issuer, authenticate, bearer, get, issuer_call, send, text};
+use crate::watched;
 use issuer::{CALENDAR, DAY, HEALTH};
 
 portcullis::scopes! {
@@ -54,7 +55,7 @@ impl Tenant {
 
     fn at(domain: &str) -> Tenant {
         let clock = ManualClock::at(START);
-        let builder = AuthorizationServer::builder().origin(&format!("https://{domain}"));
+        let builder = watched::builder().origin(&format!("https://{domain}"));
         let issuer = issuer::tenant(builder).clock(clock.clone()).build();
         issuer::open(&issuer);
         Tenant { issuer, clock }

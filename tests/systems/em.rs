@@ -23,6 +23,7 @@ use serde_json::{Value, json};
 
 use crate::confusion::{Matrix, Place, Specimen};
 use crate::service::{self, Answer, bearer, issuer_call, text, with};
+use crate::watched;
 use issuer::{ACCESS_SECRET, CLIENT_SECRET, REFRESH_SECRET, REQUEST_SECRET};
 
 const NOW: i64 = 1_795_262_400;
@@ -59,7 +60,7 @@ const SHARED: Secrets = Secrets {
 const DIALECTS: [Dialect; 2] = [Dialect::January2024, Dialect::Current];
 
 fn sign(secret: &str, claims: &Value) -> String {
-    static EMBLOY: LazyLock<AuthorizationServer> = LazyLock::new(AuthorizationServer::new);
+    static EMBLOY: LazyLock<AuthorizationServer> = LazyLock::new(watched::issuer);
     issuer::signed(EMBLOY.token(), secret, claims)
 }
 
@@ -437,7 +438,7 @@ async fn em_06_former_issuers_are_admitted_by_name() {
 #[tokio::test]
 async fn em_07_the_typ_of_the_payload_is_no_typ_of_a_header() {
     let api = api(gate(Dialect::Current, OWN));
-    let embloy = AuthorizationServer::new();
+    let embloy = watched::issuer();
     let token = |header: &str, claims: &Value| {
         embloy
             .token()
@@ -1152,7 +1153,7 @@ async fn published_tokens_are_read_and_pass_when_signed_anew() {
 #[tokio::test]
 async fn what_is_issued_passes_the_gate() {
     let clock = ManualClock::at(UnixTime::from_secs(NOW));
-    let embloy = AuthorizationServer::builder().clock(clock.clone()).build();
+    let embloy = watched::builder().clock(clock.clone()).build();
     issuer::open(&embloy);
     let call = async |path: &str, header: (&str, &str), body: Value| -> (u16, Value) {
         let request = HttpRequest::post(embloy.url(path)).header(header.0, header.1);
@@ -1219,7 +1220,7 @@ fn base64_url(text: &str) -> Vec<u8> {
 #[tokio::test]
 async fn the_issuer_words_refusals_and_keeps_what_a_company_says() {
     let clock = ManualClock::at(UnixTime::from_secs(NOW));
-    let embloy = AuthorizationServer::builder().clock(clock).build();
+    let embloy = watched::builder().clock(clock).build();
     issuer::open(&embloy);
     let call = async |path: &str, header: (&str, &str), body: Value| -> (u16, Value) {
         let request = HttpRequest::post(embloy.url(path)).header(header.0, header.1);

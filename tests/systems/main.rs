@@ -17,6 +17,8 @@ mod oc;
 mod rl;
 mod rs;
 mod service;
+#[path = "../watched/mod.rs"]
+mod watched;
 
 /// Each system's tests, and how many statements there are about it.
 const STATEMENTS: [(&str, usize, &str); 5] = [

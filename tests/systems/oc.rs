@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 
 use crate::confusion::{Matrix, Place, Specimen};
 use crate::service::{Answer, ask_issuer, authenticate, bearer, call, get as fetch, issuer_call};
+use crate::watched;
 
 #[path = "../../examples/issuers/oclc.rs"]
 mod issuer;
@@ -60,7 +61,7 @@ impl World {
         set_up: impl FnOnce(&AuthorizationServer, ResourceServerBuilder) -> ResourceServerBuilder,
     ) -> World {
         let clock = ManualClock::at(UnixTime::from_secs(NOW));
-        let builder = AuthorizationServer::builder().clock(clock.clone());
+        let builder = watched::builder().clock(clock.clone());
         let issuer = builder.build();
         issuer::open(&issuer, &KEY, &ADA);
         let tokens = oclc::look_up(issuer::store(&issuer)).build().unwrap();
@@ -242,7 +243,7 @@ async fn oc_02_three_parts_are_a_jwt_and_nothing_else() {
     let world = World::with_jwts();
     let jwt = world.issuer.token().audience(AUDIENCE).scope("WMS_NCIP");
     assert_eq!(world.get("/ncip", &jwt.mint()).await.status, 200);
-    let forged = jwt.clone().signed_by(&AuthorizationServer::new()).mint();
+    let forged = jwt.clone().signed_by(&watched::issuer()).mint();
     assert_eq!(world.get("/ncip", &forged).await.status, 401);
     assert_eq!(world.looked_up(), 0);
 

@@ -27,6 +27,7 @@ use serde_json::{Value, json};
 
 use crate::confusion::{Matrix, Place, Specimen};
 use crate::service::{Answer, bearer, call, get as fetch, issuer_call, send, with};
+use crate::watched;
 
 #[path = "../../examples/issuers/rocket_lawyer.rs"]
 mod issuer;
@@ -46,7 +47,7 @@ struct World {
 impl World {
     fn new() -> World {
         let clock = ManualClock::at(UnixTime::from_secs(NOW));
-        let desk = AuthorizationServer::builder().clock(clock.clone()).build();
+        let desk = watched::builder().clock(clock.clone()).build();
         World { clock, desk }
     }
 

@@ -29,6 +29,7 @@ use crate::confusion::{Matrix, Place, Specimen};
 use crate::service::{
     Answer, authenticate, bearer, call, get as get_with, issuer_call, send, text,
 };
+use crate::watched;
 use issuer::{ACCOUNT, APP, APP_SECRET, Admins, DEVELOPED_APP, PASSWORD, Respoke, USERNAME};
 
 const NOW: i64 = 1_420_234_258;
@@ -76,7 +77,7 @@ impl Site {
 
     fn with(gate: impl Fn(&Respoke) -> ResourceServerBuilder) -> Site {
         let clock = ManualClock::at(UnixTime::from_secs(NOW));
-        let issuer = AuthorizationServer::builder().clock(clock.clone()).build();
+        let issuer = watched::builder().clock(clock.clone()).build();
         let store = Respoke::open(&issuer);
         let server = gate(&store).clock(clock.clone()).build().unwrap();
         let api = routes().layer(server.layer());
@@ -769,32 +770,10 @@ async fn rs_15_development_mode_is_off_unless_switched_on() {
     }
 }
 
-/// What was logged.
-#[derive(Clone, Default)]
-struct Log(Arc<Mutex<Vec<u8>>>);
-
-impl std::io::Write for Log {
-    fn write(&mut self, text: &[u8]) -> std::io::Result<usize> {
-        self.0.lock().unwrap().write(text)
-    }
-
-    fn flush(&mut self) -> std::io::Result<()> {
-        Ok(())
-    }
-}
-
 #[tokio::test]
 async fn rs_16_secrets_stay_secret() {
-    let log = Log::default();
-    let writer = log.clone();
-    let lines = tracing_subscriber::fmt().with_writer(move || writer.clone());
-    let lines = lines.with_max_level(tracing::Level::TRACE).finish();
-    let _guard = tracing::subscriber::set_default(lines);
-    let log = || String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
+    watched::listen();
     for site in [Site::new(), Site::with(gate)] {
-        // A line of code that another thread reached first, just when the subscriber came, may have
-        // missed it.
-        tracing::callsite::rebuild_interest_cache();
         let token_id = site.token_id("bob", json!({})).await;
         let ended = site.session("bob", json!({})).await;
         site.log_out(&ended).await;
@@ -821,7 +800,8 @@ async fn rs_16_secrets_stay_secret() {
             assert_eq!(answer.status, status, "{name}");
             let shown = format!("{:?} {}", answer.headers, answer.body);
             assert!(!shown.contains(value), "{name}: {shown}");
-            assert!(!log().contains(value), "{name} is in the log: {}", log());
+            let heard = watched::heard();
+            assert!(!heard.contains(value), "{name} is in the log: {heard}");
         }
     }
     for line in [
@@ -830,11 +810,8 @@ async fn rs_16_secrets_stay_secret() {
         "credential is none of the static secrets",
         "the store does not know the token",
     ] {
-        assert!(
-            log().contains(line),
-            "{line:?} is not in the log: {}",
-            log()
-        );
+        let heard = watched::heard();
+        assert!(heard.contains(line), "{line:?} is not in the log: {heard}");
     }
     // No stopwatch can tell that secrets are compared in constant time; the source can.
     let source = include_str!("../../src/introspection/known.rs");

@@ -28,6 +28,8 @@ mod play;
 mod process;
 mod relay;
 mod table;
+#[path = "../watched/mod.rs"]
+mod watched;
 mod world;
 
 use std::process::Command;

@@ -15,6 +15,8 @@ use super::gate::Gate;
 use super::issuer::Issuer;
 use super::relay::{Manner, Relay};
 
+use crate::watched;
+
 /// Whom the tokens of the example `issuer` are for.
 const AUDIENCE: &str = "https://api.example.com/calendar/v1/";
 /// A name that no resolver may know (RFC 6761 §6.4).
@@ -105,7 +107,7 @@ impl World {
                 (Issuing::Embedded(issuer), server)
             }
             _ => {
-                let issuer = AuthorizationServer::start().await.expect("a free port");
+                let issuer = watched::started().await;
                 issuer.client("calendar", "calendar-secret");
                 let url = issuer.issuer();
                 relay = match sort {
@@ -119,7 +121,7 @@ impl World {
             }
         };
         if let Sort::Redirects = sort {
-            let thief = AuthorizationServer::builder().kid_prefix("thief-");
+            let thief = watched::builder().kid_prefix("thief-");
             let thief = thief.start().await.expect("a free port");
             thief.client("calendar", "calendar-secret");
             let relay = Relay::plain(thief.issuer()).await;
@@ -132,7 +134,7 @@ impl World {
             relay,
             elsewhere,
             gate: Gate::serve(server).await,
-            stranger: AuthorizationServer::new(),
+            stranger: watched::issuer(),
             made_up: AtomicU64::new(0),
         }
     }
@@ -346,7 +348,7 @@ fn opaque(endpoint: &str, deadline: Duration) -> IntrospectionVerifier {
 /// A gate whose issuer has a name that does not resolve. What it knows by itself it has from a run when
 /// the name was good.
 async fn nameless(needs: Needs, deadline: Duration) -> (AuthorizationServer, ResourceServer) {
-    let issuer = AuthorizationServer::builder().origin(NOWHERE).build();
+    let issuer = watched::builder().origin(NOWHERE).build();
     let file = kept_keys(needs);
     let uri = issuer.jwks_uri();
     let before = keys(&uri, deadline).fetch(issuer.fetcher());

@@ -9,6 +9,8 @@ mod profile;
 #[path = "../showing/mod.rs"]
 mod showing;
 mod tokens;
+#[path = "../watched/mod.rs"]
+mod watched;
 
 use portcullis::testing::{AuthorizationServer, ManualClock};
 use portcullis::{Algorithm, StaticJwks, UnixTime};
@@ -16,7 +18,7 @@ use portcullis::{Algorithm, StaticJwks, UnixTime};
 /// An issuer with one key for RS256, at `origin` and a slash, that stands at `now`; and its key under the
 /// name `kid`, as the examples have it.
 fn issuer(origin: &str, kid: &str, now: i64) -> (AuthorizationServer, StaticJwks) {
-    let builder = AuthorizationServer::builder().origin(origin).path("/");
+    let builder = watched::builder().origin(origin).path("/");
     let builder = builder.clock(ManualClock::at(UnixTime::from_secs(now)));
     let issuer = builder.algorithm(Algorithm::RS256).build();
     let own = issuer.kid(Algorithm::RS256);
