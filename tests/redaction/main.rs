@@ -7,9 +7,15 @@
 mod answers;
 mod layers;
 mod page;
+#[path = "../source/public.rs"]
+mod public;
+mod rest;
 mod scene;
 mod secrets;
 mod set_up;
+#[path = "../source/mod.rs"]
+mod source;
+mod types;
 mod upstream;
 #[path = "../watched/mod.rs"]
 mod watched;

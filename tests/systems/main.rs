@@ -14,9 +14,18 @@ mod a0;
 mod confusion;
 mod em;
 mod oc;
+#[path = "../redaction/page.rs"]
+mod page;
+#[path = "../source/public.rs"]
+mod public;
+mod redaction;
 mod rl;
 mod rs;
+#[path = "../redaction/secrets.rs"]
+mod secrets;
 mod service;
+#[path = "../source/mod.rs"]
+mod source;
 #[path = "../watched/mod.rs"]
 mod watched;
 
