@@ -137,8 +137,10 @@ impl ClaimRules {
         }
         // RFC 7519 §4.1.3: who does not find itself in an `aud` that is there must refuse.
         let (found, wanted) = (quote_list(audience.iter()), Either(&self.audiences));
-        let words = format_args!("audience is {found}, wanted {wanted}");
-        Err(Error::saying(Reason::Audience, words))
+        Err(Error::saying(
+            Reason::Audience,
+            format_args!("audience is {found}, wanted {wanted}"),
+        ))
     }
 
     /// Judges an `exp`, be it proven or not: who may have made up the token may have made up its end.
@@ -190,8 +192,10 @@ impl ClaimRules {
 /// The refusal of a token whose `iss` is none of `wanted`.
 pub(crate) fn other_issuer(found: &str, wanted: &[Box<str>]) -> Error {
     let (found, wanted) = (quoted(found), Either(wanted));
-    let words = format_args!("issuer is {found}, wanted {wanted}");
-    Error::saying(Reason::Issuer, words)
+    Error::saying(
+        Reason::Issuer,
+        format_args!("issuer is {found}, wanted {wanted}"),
+    )
 }
 
 /// Lists what would have been right, the first of many.

@@ -126,8 +126,11 @@ impl Error {
 
     /// As [`missing_credential`](Self::missing_credential), and names where it should sit.
     pub(crate) fn missing_in(carrier: &str) -> Error {
-        let words = format_args!("request carries no credential in {carrier}");
-        Error::saying(Reason::NoCredential, words).about(carrier)
+        Error::saying(
+            Reason::NoCredential,
+            format_args!("request carries no credential in {carrier}"),
+        )
+        .about(carrier)
     }
 
     /// Refuses a credential: 401 `invalid_token`. For verifiers of your own.

@@ -69,13 +69,17 @@ impl<'a> Header<'a> {
         };
         let Some(algorithm) = allowed.iter().find(|allowed| allowed.name() == alg) else {
             let names = QuotedList(allowed.iter().map(|algorithm| algorithm.name()));
-            let words = format_args!("alg is {}, wanted one of {names}", quoted(&alg));
-            return Err(Error::saying(Reason::Algorithm, words));
+            return Err(Error::saying(
+                Reason::Algorithm,
+                format_args!("alg is {}, wanted one of {names}", quoted(&alg)),
+            ));
         };
         let kid = string("kid", Reason::UnknownKey, kid)?;
         if let Some(kid) = kid.as_ref().filter(|kid| kid.len() > LONGEST_KID) {
-            let words = format_args!("kid has {} bytes, wanted at most {LONGEST_KID}", kid.len());
-            return Err(Error::saying(Reason::UnknownKey, words));
+            return Err(Error::saying(
+                Reason::UnknownKey,
+                format_args!("kid has {} bytes, wanted at most {LONGEST_KID}", kid.len()),
+            ));
         }
         Ok(Header {
             algorithm: *algorithm,
@@ -93,10 +97,10 @@ fn string<'a>(
     match value {
         None => Ok(None),
         Some(Json::String(text)) => Ok(Some(text)),
-        Some(other) => {
-            let words = format_args!("{name} is {}, wanted a string", other.name());
-            Err(Error::saying(reason, words))
-        }
+        Some(other) => Err(Error::saying(
+            reason,
+            format_args!("{name} is {}, wanted a string", other.name()),
+        )),
     }
 }
 
