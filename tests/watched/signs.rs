@@ -21,7 +21,12 @@ pub(crate) struct Signs {
 impl Signs {
     /// From now on every piece of `secret` gives itself away.
     pub(crate) fn learn(&mut self, secret: &str) {
-        let pieces = secret.as_bytes().windows(PIECE.min(secret.len()));
+        assert!(
+            secret.len() >= PIECE,
+            "a secret of {} bytes is in many a line",
+            secret.len()
+        );
+        let pieces = secret.as_bytes().windows(PIECE);
         self.pieces.extend(pieces.map(<[u8]>::to_vec));
     }
 
@@ -30,7 +35,7 @@ impl Signs {
         let known = || {
             let mut pieces = line.as_bytes().windows(PIECE);
             let at = pieces.position(|piece| self.pieces.contains(piece))?;
-            Some(("a secret", &line.get(at..).unwrap_or(line)[..PIECE]))
+            Some(("a secret", line.get(at..).unwrap_or(line)))
         };
         jose(line)
             .or_else(|| by_chance(line))
