@@ -13,6 +13,13 @@ use serde::de::{self, DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visit
 /// How deep arrays and objects may nest. Real tokens need three or four levels.
 pub(crate) const DEPTH: u8 = 32;
 
+/// How the names begin by which serde_json's own types tell each other what they are.
+///
+/// In a document they are refused. With serde_json's feature `raw_value`, which axum turns on, an object
+/// with such a member would be replaced by what its text says when the document is read again: members that
+/// repeat and levels that nobody has counted, or a fault that takes all other claims along.
+const PRIVATE: &str = "$serde_json::private::";
+
 /// serde_json's name for a number when some crate of the build has turned `arbitrary_precision` on.
 const BIG_NUMBER: &str = "$serde_json::private::Number";
 
@@ -58,13 +65,14 @@ impl Json<'_> {
 ///
 /// # Errors
 ///
-/// If the text is no JSON object, repeats a member anywhere, or nests deeper than [`DEPTH`].
+/// If the text is no JSON object, repeats a member anywhere, nests deeper than [`DEPTH`], or has a member
+/// whose name is serde_json's own.
 pub(crate) fn members<'a>(
     text: &'a str,
     member: impl FnMut(Cow<'a, str>, Json<'a>),
 ) -> Result<(), JsonError> {
     let mut reader = serde_json::Deserializer::from_str(text);
-    reader.deserialize_map(Members(member))?;
+    reader.deserialize_map(Members { text, member })?;
     Ok(reader.end()?)
 }
 
@@ -80,10 +88,11 @@ pub(crate) fn quoted(array: &str) -> impl Iterator<Item = &str> {
     array.split('"').skip(1).step_by(2)
 }
 
-/// Checks that `text` is JSON with no repeated member and bounded depth, whatever it holds.
+/// Checks that `text` is JSON with no repeated or reserved member and bounded depth, whatever it holds.
 pub(crate) fn check(text: &str) -> Result<(), JsonError> {
     let mut reader = serde_json::Deserializer::from_str(text);
-    Value { depth: DEPTH }.deserialize(&mut reader)?;
+    let depth = DEPTH;
+    Value { text, depth }.deserialize(&mut reader)?;
     Ok(reader.end()?)
 }
 
@@ -95,11 +104,13 @@ pub(crate) enum JsonError {
     Syntax(usize, usize),
     Repeated,
     TooDeep,
+    Reserved,
     NoObject,
 }
 
 const REPEATED: &str = "a member is repeated";
 const TOO_DEEP: &str = "it nests too deep";
+const RESERVED: &str = "a member has a name that serde_json keeps for itself";
 
 impl From<serde_json::Error> for JsonError {
     fn from(error: serde_json::Error) -> JsonError {
@@ -111,6 +122,8 @@ impl From<serde_json::Error> for JsonError {
             JsonError::Repeated
         } else if sentence.starts_with(TOO_DEEP) {
             JsonError::TooDeep
+        } else if sentence.starts_with(RESERVED) {
+            JsonError::Reserved
         } else {
             JsonError::NoObject
         }
@@ -123,14 +136,18 @@ impl fmt::Display for JsonError {
             JsonError::Syntax(line, column) => write!(f, "no JSON at line {line} column {column}"),
             JsonError::Repeated => f.write_str(REPEATED),
             JsonError::TooDeep => f.write_str(TOO_DEEP),
+            JsonError::Reserved => f.write_str(RESERVED),
             JsonError::NoObject => f.write_str("it is no object"),
         }
     }
 }
 
-struct Members<F>(F);
+struct Members<'t, F> {
+    text: &'t str,
+    member: F,
+}
 
-impl<'de, F: FnMut(Cow<'de, str>, Json<'de>)> Visitor<'de> for Members<F> {
+impl<'de, F: FnMut(Cow<'de, str>, Json<'de>)> Visitor<'de> for Members<'_, F> {
     type Value = ();
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -140,12 +157,29 @@ impl<'de, F: FnMut(Cow<'de, str>, Json<'de>)> Visitor<'de> for Members<F> {
     fn visit_map<A: MapAccess<'de>>(mut self, mut map: A) -> Result<(), A::Error> {
         let mut names = Names::new();
         while let Some(name) = map.next_key_seed(Text)? {
+            if is_reserved(&name, self.text) {
+                return Err(de::Error::custom(RESERVED));
+            }
             names.add(name.clone())?;
-            let value = map.next_value_seed(Value { depth: DEPTH - 1 })?;
-            (self.0)(name, value);
+            let value = map.next_value_seed(Value {
+                text: self.text,
+                depth: DEPTH - 1,
+            })?;
+            (self.member)(name, value);
         }
         Ok(())
     }
+}
+
+/// Whether `name` is one that only serde_json may use, and stands in `text`: with `arbitrary_precision`
+/// serde_json itself shows a number as a map with such a name, which lies elsewhere.
+fn is_reserved(name: &Cow<'_, str>, text: &str) -> bool {
+    name.starts_with(PRIVATE)
+        && match name {
+            Cow::Borrowed(name) => text.as_bytes().as_ptr_range().contains(&name.as_ptr()),
+            // It had escapes.
+            Cow::Owned(_) => true,
+        }
 }
 
 /// Past so many names a linear search would let a hostile object cost quadratic time.
@@ -232,12 +266,13 @@ impl<'de> Visitor<'de> for Text {
     }
 }
 
-/// Any value, `depth` levels deep at most.
-struct Value {
+/// Any value in `text`, `depth` levels deep at most.
+struct Value<'t> {
+    text: &'t str,
     depth: u8,
 }
 
-impl<'de> DeserializeSeed<'de> for Value {
+impl<'de> DeserializeSeed<'de> for Value<'_> {
     type Value = Json<'de>;
 
     fn deserialize<D: Deserializer<'de>>(self, reader: D) -> Result<Self::Value, D::Error> {
@@ -245,16 +280,16 @@ impl<'de> DeserializeSeed<'de> for Value {
     }
 }
 
-impl Value {
-    fn inner<E: de::Error>(&self) -> Result<Value, E> {
+impl Value<'_> {
+    fn inner<E: de::Error>(&self) -> Result<Self, E> {
         match self.depth.checked_sub(1) {
-            Some(depth) => Ok(Value { depth }),
+            Some(depth) => Ok(Value { depth, ..*self }),
             None => Err(E::custom(TOO_DEEP)),
         }
     }
 }
 
-impl<'de> Visitor<'de> for Value {
+impl<'de> Visitor<'de> for Value<'_> {
     type Value = Json<'de>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -307,6 +342,9 @@ impl<'de> Visitor<'de> for Value {
         let mut names = Names::new();
         let mut number = None;
         while let Some(name) = map.next_key_seed(Text)? {
+            if is_reserved(&name, self.text) {
+                return Err(de::Error::custom(RESERVED));
+            }
             names.add(name.clone())?;
             let value = map.next_value_seed(self.inner()?)?;
             if name == BIG_NUMBER
@@ -321,6 +359,8 @@ impl<'de> Visitor<'de> for Value {
 
 #[cfg(test)]
 mod tests {
+    use serde::de::value::{BorrowedStrDeserializer, MapDeserializer};
+
     use super::*;
 
     fn read(text: &str) -> Result<Vec<(String, String)>, String> {
@@ -409,12 +449,33 @@ mod tests {
 
     #[test]
     fn numbers_read_the_same_when_another_crate_turns_arbitrary_precision_on() {
-        members(
-            r#"{"exp":{"$serde_json::private::Number":"12.5"}}"#,
-            |_, value| {
-                assert_eq!(value, Json::Number(12.5));
-            },
-        )
-        .unwrap();
+        let name = BorrowedStrDeserializer::<de::value::Error>::new(BIG_NUMBER);
+        let number = MapDeserializer::new([(name, "12.5")].into_iter());
+        let (text, depth) = (r#"{"exp":12.5}"#, DEPTH);
+        let read = Value { text, depth }.deserialize(number);
+        assert_eq!(read.unwrap(), Json::Number(12.5));
+    }
+
+    #[test]
+    fn names_that_serde_json_keeps_for_itself_are_refused() {
+        for name in ["RawValue", "Number", "", "Whatever"] {
+            for begin in ["$serde_json", r"\u0024serde_json", r"$serde\u005fjson"] {
+                let object = format!(r#"{{"{begin}::private::{name}":"1"}}"#);
+                for text in [
+                    object.clone(),
+                    format!(r#"{{"a":{object}}}"#),
+                    format!(r#"{{"a":[1,{object}]}}"#),
+                ] {
+                    assert_eq!(
+                        members(&text, |_, _| {}),
+                        Err(JsonError::Reserved),
+                        "{text}"
+                    );
+                    assert_eq!(check(&text), Err(JsonError::Reserved), "{text}");
+                }
+            }
+        }
+        let text = r#"{"a":"$serde_json::private::RawValue","$serde_json":1}"#;
+        assert!(read(text).is_ok() && check(text).is_ok());
     }
 }

@@ -438,3 +438,80 @@ async fn the_status_tells_that_no_answer_can_be_used() {
         "{status:?}"
     );
 }
+
+/// With serde_json's feature `raw_value`, which axum turns on, an object with such a member is what its text
+/// says. This one says nothing that is JSON, and would take every other claim along.
+fn spoilt() -> serde_json::Value {
+    json!({"$serde_json::private::RawValue": "}"})
+}
+
+#[tokio::test]
+async fn no_claim_makes_the_gate_forget_another() {
+    const REFUSED: &str =
+        "claims are no strict JSON object: a member has a name that serde_json keeps for itself";
+    let issuer = watched::builder()
+        .clock(ManualClock::at(UnixTime::from_secs(NOW)))
+        .build();
+    let jwt = issuer.jwt_verifier(AUDIENCE).build().unwrap();
+    let person = Kind::named("person").without_claim("robot");
+    let kinds = [
+        person.also_ends_at("/session/end"),
+        Kind::named("robot").with_claim("robot"),
+    ];
+    let server = issuer.resource_server().verifier(jwt);
+    let server = server.kinds(Kinds::new(kinds).unwrap()).build().unwrap();
+    let robot = || issuer.token().claim("robot", true);
+    let token = show(&server, &robot().mint()).await.unwrap();
+    assert_eq!(token.kind(), "robot");
+    let ended = || issuer.token().claim("session", json!({"end": 1}));
+    let error = show(&server, &ended().mint()).await.unwrap_err();
+    assert_eq!(error.reason(), Reason::Expired);
+    for token in [robot(), ended()] {
+        let token = token.claim("meta", spoilt()).mint();
+        let error = show(&server, &token).await.unwrap_err();
+        assert_eq!(error.to_string(), REFUSED);
+    }
+
+    let known = portcullis::profile::auth0::Organizations::none().known("org_good");
+    let jwt = issuer.jwt_verifier(AUDIENCE).build().unwrap();
+    let server = portcullis::profile::auth0::server(known).clock(issuer.clock().clone());
+    let server = server.verifier(jwt).build().unwrap();
+    let stranger = issuer.token().claim("org_id", "org_evil");
+    let token = stranger.claim("meta", spoilt()).mint();
+    let error = show(&server, &token).await.unwrap_err();
+    assert_eq!(error.to_string(), REFUSED);
+}
+
+#[tokio::test]
+async fn nor_does_an_answer_and_it_opens_no_circuit() {
+    let issuer = watched::issuer();
+    let endpoint = issuer.introspection_endpoint();
+    issuer.client("gate", "s3cret-of-the-gate");
+    let auth = ClientAuth::basic("gate", "s3cret-of-the-gate");
+    let verifier = IntrospectionVerifier::builder(&endpoint, auth, AUDIENCE);
+    let verifier = verifier.fetch(issuer.fetcher()).build().unwrap();
+    let server = issuer.resource_server().verifier(verifier).build().unwrap();
+    let path: http::Uri = endpoint.parse().unwrap();
+    let answer = |meta: serde_json::Value| {
+        let all = json!({"active": true, "aud": AUDIENCE, "sub": "alice", "token_type": "DPoP", "meta": meta});
+        issuer.answer_at(Method::POST, path.path(), move |_: &Desk<'_>, _: &_| {
+            Response::new(all.to_string().into_bytes())
+        });
+    };
+    answer(json!({}));
+    let error = show(&server, "opaque-token-0").await.unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "token_type is \"DPoP\", wanted \"Bearer\" or none"
+    );
+    answer(spoilt());
+    for n in 1..20 {
+        let error = show(&server, &format!("opaque-token-{n}"))
+            .await
+            .unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "the introspection endpoint cannot be asked: answer is no strict JSON object: a member has a name that serde_json keeps for itself"
+        );
+    }
+}

@@ -153,7 +153,7 @@ impl ClaimSet {
     /// Any claim by its name. The first call reads the whole text again and remembers it.
     pub fn get(&self, name: &str) -> Option<&Value> {
         let tree = self.tree.get_or_init(|| {
-            // The text was read once already, so this cannot fail; an empty map denies.
+            // The text was read strictly already, so this cannot fail.
             Box::new(serde_json::from_str(self.as_json()).unwrap_or_default())
         });
         tree.get(name)

@@ -114,7 +114,9 @@ pub(super) fn members<'a>(
         match error {
             JsonError::Syntax(..) | JsonError::NoObject => Fault::failure(why),
             // An object all the same: claims of this one token may have made it so.
-            JsonError::Repeated | JsonError::TooDeep => Fault::of_this_call(why),
+            JsonError::Repeated | JsonError::TooDeep | JsonError::Reserved => {
+                Fault::of_this_call(why)
+            }
         }
     })
 }

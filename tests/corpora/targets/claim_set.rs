@@ -4,7 +4,7 @@ use portcullis::ClaimSet;
 use serde::Deserialize;
 
 use super::bounds::Bound;
-use super::claims::{BIG_NUMBER, Demands, are_good, are_well_typed, millis, words};
+use super::claims::{Demands, are_good, are_well_typed, millis, words};
 use super::hush::Pieces;
 use super::stage;
 use super::tree::Tree;
@@ -39,9 +39,6 @@ pub fn claim_set(data: &[u8]) {
     let Ok(text) = std::str::from_utf8(data) else {
         return;
     };
-    if text.contains(BIG_NUMBER) {
-        return;
-    }
     let tree = Tree::read(text);
     let strict = tree.filter(Tree::is_strict_object);
     let typed = strict.filter(|claims| are_well_typed(claims, false));
@@ -115,7 +112,7 @@ fn compare(claims: &ClaimSet, tree: &Tree, text: &str) {
     listed.dedup();
     assert_eq!(permissions.iter().collect::<Vec<_>>(), listed);
 
-    let whole: serde_json::Value = serde_json::from_str(text).expect("JSON");
+    let whole = tree.value();
     let Tree::Object(members) = tree else {
         panic!("{text} is no object");
     };

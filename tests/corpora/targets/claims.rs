@@ -6,10 +6,6 @@ use super::tree::Tree;
 /// How far clocks may differ, in milliseconds: the default of every verifier.
 const LEEWAY: i64 = 30_000;
 
-/// serde_json's name for a number that it does not want to round. The gate reads such an object as a number,
-/// so that claims read the same when another crate of the build has switched that on; we leave it alone.
-pub const BIG_NUMBER: &str = "$serde_json::private";
-
 /// What is demanded of claims.
 pub struct Demands {
     /// `iss`, `exp` and `sub` must be there.

@@ -10,7 +10,7 @@ use portcullis::{Carrier, ClientAuth, Credential, Error, ErrorKind, Fetch, Fetch
 use portcullis::{IntrospectionVerifier, Moment, Reason, StaticJwks, Verifier};
 
 use super::bounds::Bound;
-use super::claims::{BIG_NUMBER, Demands, are_good, are_well_typed, millis};
+use super::claims::{Demands, are_good, are_well_typed, millis};
 use super::hush::Pieces;
 use super::stage::{self, AUDIENCE, ISSUER, JWKS, NOW};
 use super::tree::Tree;
@@ -67,9 +67,6 @@ pub fn introspection_answer(data: &[u8]) {
         let signed = if lax { Signed::NoAndLax } else { Signed::No };
         let outcome = ask(signed, status, body.to_vec());
         let text = std::str::from_utf8(body).ok();
-        if text.is_some_and(|text| text.contains(BIG_NUMBER)) {
-            continue;
-        }
         let answer = text.and_then(Tree::read).filter(Tree::is_strict_object);
         let answer = answer.filter(|_| status == StatusCode::OK);
         hold(&outcome, answer.as_ref(), lax);
@@ -180,9 +177,6 @@ fn hold(outcome: &Result<String, Error>, answer: Option<&Tree>, lax: bool) {
 
 /// RFC 9701: signed by the issuer, for us, just now.
 fn signed(payload: &str) {
-    if payload.contains(BIG_NUMBER) {
-        return;
-    }
     let header = r#"{"alg":"EdDSA","typ":"token-introspection+jwt","kid":"okp"}"#;
     let answer = stage::ed25519(header, payload);
     let outcome = ask(Signed::Yes, StatusCode::OK, answer.into_bytes());

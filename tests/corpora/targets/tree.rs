@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::fmt;
 
 use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
-use serde_json::Number;
+use serde_json::{Number, Value};
 
 /// A JSON value.
 #[derive(Clone, Debug)]
@@ -23,10 +23,10 @@ impl Tree {
         serde_json::from_str(text).ok()
     }
 
-    /// Whether the gate may take this as a document: no object in it has two members of one name, and it is
-    /// at most 32 levels deep.
+    /// Whether the gate may take this as a document: no object in it has two members of one name, nor one
+    /// whose name means something to serde_json alone, and it is at most 32 levels deep.
     pub fn is_strict(&self) -> bool {
-        !self.repeats() && self.depth() <= 32
+        !self.repeats() && !self.is_for_serde() && self.depth() <= 32
     }
 
     /// As [`is_strict`](Self::is_strict), for what must be an object.
@@ -46,12 +46,41 @@ impl Tree {
         }
     }
 
+    fn is_for_serde(&self) -> bool {
+        match self {
+            Tree::List(items) => items.iter().any(Tree::is_for_serde),
+            Tree::Object(members) => members.iter().any(|(name, value)| {
+                name.starts_with("$serde_json::private::") || value.is_for_serde()
+            }),
+            _ => false,
+        }
+    }
+
     fn depth(&self) -> usize {
         let deepest = |depth: Option<usize>| 1 + depth.unwrap_or(0);
         match self {
             Tree::List(items) => deepest(items.iter().map(Tree::depth).max()),
             Tree::Object(members) => deepest(members.iter().map(|(_, v)| v.depth()).max()),
             _ => 0,
+        }
+    }
+
+    /// The same, as serde_json's own type, which it builds of a text in its own ways.
+    pub fn value(&self) -> Value {
+        match self {
+            Tree::Null => Value::Null,
+            Tree::Bool(value) => Value::Bool(*value),
+            Tree::Number(number) => Value::Number(number.clone()),
+            Tree::Text(text) => Value::String(text.clone()),
+            Tree::List(items) => items.iter().map(Tree::value).collect(),
+            Tree::Object(members) => {
+                let members = members.iter();
+                Value::Object(
+                    members
+                        .map(|(name, value)| (name.clone(), value.value()))
+                        .collect(),
+                )
+            }
         }
     }
 
