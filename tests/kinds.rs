@@ -6,6 +6,7 @@
 
 mod watched;
 
+use aws_lc_rs::digest::{SHA256, digest};
 use std::collections::HashSet;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
@@ -51,7 +52,7 @@ fn issuer() -> (AuthorizationServer, ManualClock) {
     (issuer, clock)
 }
 
-fn hmac(issuer: &AuthorizationServer, secret: &str) -> JwtVerifier {
+fn hmac(issuer: &AuthorizationServer, secret: impl AsRef<[u8]>) -> JwtVerifier {
     JwtVerifier::builder(issuer.issuer(), AUDIENCE)
         .hmac_secret(Algorithm::HS256, secret)
         .leeway(Duration::ZERO)
@@ -424,7 +425,7 @@ fn what_nothing_tells_apart_is_not_built() {
     // Where a token sits is its sender's choice: with the same key it tells nothing apart, neither in
     // one slot nor in two, nor behind one verifier.
     let header = |name| Carrier::header(name).unwrap();
-    let by_place = |secrets: [&str; 2]| {
+    let by_place = |secrets: [&[u8]; 2]| {
         let server = issuer
             .resource_server()
             .carrier(Carrier::bearer())
@@ -436,11 +437,18 @@ fn what_nothing_tells_apart_is_not_built() {
             .kind(access().in_header("x-access"), hmac(&issuer, secrets[1]));
         server.build().err().map(|error| error.to_string())
     };
-    assert_eq!(by_place(same).as_deref(), Some(sentence));
-    assert_eq!(by_place([CLIENT, SESSION]), None);
-    // HMAC fills a secret up with zeros: that is the same key.
-    let filled_up = format!("{CLIENT}\0");
-    assert_eq!(by_place([CLIENT, &filled_up]).as_deref(), Some(sentence));
+    let [client, session] = [CLIENT, SESSION].map(str::as_bytes);
+    assert_eq!(by_place([client, client]).as_deref(), Some(sentence));
+    assert_eq!(by_place([client, session]), None);
+    // HMAC fills a short secret up with zeros, and hashes one that is longer than a block: the same key.
+    let filled_up = [client, &[0]].concat();
+    assert_eq!(by_place([client, &filled_up]).as_deref(), Some(sentence));
+    let long = [client, session].concat();
+    let hashed = digest(&SHA256, &long);
+    assert_eq!(
+        by_place([&long, hashed.as_ref()]).as_deref(),
+        Some(sentence)
+    );
     let in_two_slots = |secret| {
         let slot = CredentialSlot::new()
             .carrier(header("x-access"))

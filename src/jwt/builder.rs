@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use aws_lc_rs::{digest, hmac};
+use aws_lc_rs::hmac;
 
 use super::typ::TypRules;
 use super::verifier::JwtVerifier;
@@ -236,10 +236,10 @@ impl JwtVerifierBuilder {
                         "algorithms are named beside a secret, wanted {algorithm} alone"
                     )));
                 }
-                let digest = secret_digest(algorithm, &secret);
                 let key = hmac_key(algorithm, &secret, self.short_secret)?;
+                let mark = secret_mark(&key);
                 let prepared = Arc::new(Prepared::Secret(Box::new(key)));
-                (vec![algorithm], Source::Secret(algorithm, prepared, digest))
+                (vec![algorithm], Source::Secret(algorithm, prepared, mark))
             }
             (None, keys) => {
                 let named = self
@@ -284,17 +284,15 @@ impl fmt::Debug for JwtVerifierBuilder {
     }
 }
 
-/// Tells secrets apart without keeping one in clear text. HMAC fills a secret up with zeros
-/// (RFC 2104 §2), so those at its end make no other secret.
-fn secret_digest(algorithm: Algorithm, secret: &[u8]) -> [u8; 32] {
-    let filled_up = secret.iter().rev().take_while(|byte| **byte == 0).count();
-    let secret = &secret[..secret.len() - filled_up];
-    let mut context = digest::Context::new(&digest::SHA256);
-    context.update(algorithm.name().as_bytes());
-    context.update(secret);
-    let mut told = [0; 32];
-    told.copy_from_slice(context.finish().as_ref());
-    told
+/// Tells secrets apart as HMAC does, which fills a short one up with zeros and hashes a long one (RFC 2104
+/// §2): it is the same for those that sign the same. It tells no more of the secret than any token does.
+fn secret_mark(key: &hmac::Key) -> [u8; 32] {
+    let tag = hmac::sign(key, b"which secret this is");
+    let mut mark = [0; 32];
+    // Each of the three hashes is that long, or longer.
+    let longest = tag.as_ref().len().min(mark.len());
+    mark[..longest].copy_from_slice(&tag.as_ref()[..longest]);
+    mark
 }
 
 fn hmac_key(algorithm: Algorithm, secret: &[u8], short: bool) -> Result<hmac::Key, ConfigError> {

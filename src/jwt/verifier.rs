@@ -260,7 +260,7 @@ impl Verifier for JwtVerifier {
         Some(Provenance {
             issuers: self.rules.issuers.clone(),
             secret: match &self.keys {
-                Source::Secret(_, _, digest) => Some(*digest),
+                Source::Secret(_, _, mark) => Some(*mark),
                 _ => None,
             },
         })
