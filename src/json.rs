@@ -173,6 +173,7 @@ impl<'de, F: FnMut(Cow<'de, str>, Json<'de>)> Visitor<'de> for Members<'_, F> {
 
 /// Whether `name` is one that only serde_json may use, and stands in `text`: with `arbitrary_precision`
 /// serde_json itself shows a number as a map with such a name, which lies elsewhere.
+#[allow(clippy::ptr_arg)] // Whether it is borrowed counts.
 fn is_reserved(name: &Cow<'_, str>, text: &str) -> bool {
     name.starts_with(PRIVATE)
         && match name {

@@ -91,22 +91,61 @@ pub(crate) fn sentence(words: fmt::Arguments<'_>) -> String {
 const PIECE: usize = 8;
 
 /// Keeps a sentence that somebody else wrote from repeating a secret: if it shares eight
-/// characters in a row with one, nothing of it is told. Quoting and escaping do not get around
-/// that, as replacing the secret would let them.
+/// characters in a row with one, nothing of it is told. Quoting, escapes and the encoding of forms do not
+/// get around that, as replacing the secret would let them.
 #[cfg_attr(not(any(feature = "introspection", feature = "jwt")), allow(dead_code))]
 pub(crate) fn withhold<'a>(sentence: String, secrets: impl IntoIterator<Item = &'a str>) -> String {
-    let told = sentence.as_bytes();
+    let decoded = decoded(sentence.as_bytes());
+    let told = || std::iter::once(sentence.as_bytes()).chain(decoded.iter().map(Vec::as_slice));
     // The sentence is short and a secret may be long: one pass over each.
-    let pieces: HashSet<&[u8]> = told.windows(PIECE).collect();
+    let pieces: HashSet<&[u8]> = told().flat_map(|told| told.windows(PIECE)).collect();
+    let holds = |told: &[u8], short: &[u8]| told.windows(short.len()).any(|part| part == short);
     let shares = |secret: &str| match secret.as_bytes() {
         [] => false,
-        short if short.len() < PIECE => told.windows(short.len()).any(|part| part == short),
+        short if short.len() < PIECE => told().any(|told| holds(told, short)),
         long => long.windows(PIECE).any(|part| pieces.contains(part)),
     };
     if secrets.into_iter().any(shares) {
         return "[withheld: it repeats a secret]".to_owned();
     }
     sentence
+}
+
+/// What a sentence says to who undoes its escapes, of texts in quotation marks and of forms; and that with
+/// a blank for each `+`. Nothing, if there are none.
+fn decoded(sentence: &[u8]) -> Vec<Vec<u8>> {
+    if !sentence.iter().any(|byte| b"%+\\".contains(byte)) {
+        return Vec::new();
+    }
+    let digit = |at: usize| {
+        sentence
+            .get(at)
+            .and_then(|digit| (*digit as char).to_digit(16))
+    };
+    let mut plain = Vec::with_capacity(sentence.len());
+    let mut at = 0;
+    while let Some(byte) = sentence.get(at) {
+        let escaped = match byte {
+            b'%' => digit(at + 1).zip(digit(at + 2)),
+            _ => None,
+        };
+        match (byte, escaped) {
+            (_, Some((high, low))) => {
+                plain.push((high << 4 | low) as u8);
+                at += 2;
+            }
+            // The character behind it is what was escaped.
+            (b'\\', _) => {
+                plain.extend(sentence.get(at + 1));
+                at += 1;
+            }
+            _ => plain.push(*byte),
+        }
+        at += 1;
+    }
+    let blank = |byte: &u8| if *byte == b'+' { b' ' } else { *byte };
+    let blanks = plain.iter().map(blank).collect();
+    vec![plain, blanks]
 }
 
 #[cfg(test)]
@@ -122,6 +161,27 @@ mod tests {
         assert_eq!(told("no row for tk_s3cr3t\\\"value"), withheld);
         assert_eq!(told("no row for tk_s3cr3t%22value"), withheld);
         assert_eq!(withhold("a b".to_owned(), ["b"]), withheld);
+        // Never eight characters in a row without one that is encoded.
+        for secret in [
+            "q+7/Zk3+p9/aX2+Lw/8b+A==",
+            "a b\"c d\\e f%g",
+            "\"a/b c\"",
+            "é à/ü%",
+        ] {
+            let encoded: String = form_urlencoded::byte_serialize(secret.as_bytes()).collect();
+            let spaced = encoded.replace('+', "%20");
+            for told in [
+                secret,
+                &encoded,
+                &spaced,
+                &encoded.to_lowercase(),
+                &format!("{secret:?}"),
+            ] {
+                let told = format!("cannot send client_secret={told}&x=%zz%");
+                assert_eq!(withhold(told.clone(), [secret]), withheld, "{told}");
+            }
+        }
+        assert_eq!(withhold("100 % \\".to_owned(), ["secret"]), "100 % \\");
     }
 
     #[test]

@@ -225,11 +225,17 @@ impl Error {
 
     /// The sentence may quote claims, and whoever wrote those may have put a secret there.
     #[cfg_attr(not(any(feature = "introspection", feature = "jwt")), allow(dead_code))]
-    pub(crate) fn withholding<'a>(mut self, secrets: impl IntoIterator<Item = &'a str>) -> Error {
+    pub(crate) fn withholding<'a>(self, secrets: impl IntoIterator<Item = &'a str>) -> Error {
+        self.reworded(|sentence| crate::text::withhold(sentence, secrets))
+    }
+
+    /// With other words, unless they are our own.
+    #[cfg_attr(not(any(feature = "introspection", feature = "jwt")), allow(dead_code))]
+    pub(crate) fn reworded(mut self, reword: impl FnOnce(String) -> String) -> Error {
         let Sentence::Words(Cow::Owned(sentence)) = self.0.sentence.clone() else {
-            return self; // Words of our own.
+            return self;
         };
-        let sentence = crate::text::withhold(sentence, secrets);
+        let sentence = reword(sentence);
         Arc::make_mut(&mut self.0).sentence = Sentence::Words(sentence.into());
         self
     }

@@ -103,7 +103,7 @@ impl ClientAuth {
         &self.client_id
     }
 
-    /// What must not be repeated: the secret, and what else it is sent as.
+    /// What must not be repeated: the secret, and the header it is sent in.
     pub(super) fn secrets(&self) -> [&str; 2] {
         match &self.method {
             Method::Basic(header, secret) => {
@@ -111,35 +111,38 @@ impl ClientAuth {
                 [sent.trim_start_matches("Basic "), secret]
             }
             Method::Post(secret) => ["", secret],
-            // Signed anew for each call, and good for a minute at one place.
+            // What is signed for a call, that call knows.
             Method::PrivateKeyJwt { .. } => ["", ""],
         }
     }
 
-    /// Adds the credentials to a request. `audience` is whom an assertion is for.
+    /// Adds the credentials to a request, and says which of them were made for it. `audience` is whom an
+    /// assertion is for.
     pub(super) fn authenticate(
         &self,
         headers: &mut HeaderMap,
         form: &mut Form,
         audience: &str,
         now: UnixTime,
-    ) -> Result<(), ConfigError> {
-        match &self.method {
+    ) -> Result<Option<Secret<String>>, ConfigError> {
+        Ok(match &self.method {
             Method::Basic(header, _) => {
                 headers.insert(AUTHORIZATION, header.clone());
+                None
             }
             Method::Post(secret) => {
                 form.append("client_id", &self.client_id);
                 form.append("client_secret", secret);
+                None
             }
             Method::PrivateKeyJwt { key, kid } => {
                 let assertion = self.assertion(key, kid.as_deref(), audience, now)?;
                 form.append("client_id", &self.client_id);
                 form.append("client_assertion_type", ASSERTION_TYPE);
                 form.append("client_assertion", &assertion);
+                Some(assertion)
             }
-        }
-        Ok(())
+        })
     }
 
     fn assertion(

@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use http::{Request, Response, StatusCode, Uri};
 
 use super::settings::Settings;
+use super::unsaid::Unsaid;
 use super::upstream::{Fault, Upstream, Words};
 use crate::claims::ClaimSet;
 use crate::error::{ConfigError, Error};
@@ -71,7 +72,7 @@ impl Endpoint {
     pub(super) async fn ask<T>(
         &self,
         moment: &Moment<'_>,
-        secrets: &[&str],
+        unsaid: &Unsaid<'_>,
         request: impl Fn() -> Result<Request<Vec<u8>>, ConfigError>,
         read: impl Fn(Response<Vec<u8>>) -> Result<T, Fault>,
     ) -> Result<T, Error> {
@@ -80,7 +81,7 @@ impl Endpoint {
             let request = request().map_err(Fault::of_this_call)?;
             read(self.fetcher.fetch(request).await?)
         };
-        self.upstream.call(moment.clock(), secrets, attempt).await
+        self.upstream.call(moment.clock(), unsaid, attempt).await
     }
 }
 

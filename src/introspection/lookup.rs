@@ -5,6 +5,7 @@ use std::future::Future;
 use std::time::Duration;
 
 use super::settings::{Settings, setters};
+use super::unsaid::Unsaid;
 use super::upstream::{Fault, Upstream, Words};
 use crate::claims::ClaimSet;
 use crate::credential::Credential;
@@ -275,12 +276,16 @@ impl LookupVerifierBuilder {
 }
 
 impl LookupVerifier {
-    async fn ask(&self, token: &str, moment: &Moment<'_>) -> Result<Verified, Error> {
+    async fn ask(
+        &self,
+        token: &str,
+        unsaid: &Unsaid<'_>,
+        moment: &Moment<'_>,
+    ) -> Result<Verified, Error> {
         // The store knows best when to ask again what it is made of: a broken connection is not
         // tried again here.
         let attempt = || async { self.lookup.look_up(token).await.map_err(Fault::from) };
-        let (clock, secrets) = (moment.clock(), [token]);
-        let claims = self.upstream.call(clock, &secrets, attempt).await?;
+        let claims = self.upstream.call(moment.clock(), unsaid, attempt).await?;
         let claims = claims
             .ok_or_else(|| Error::new(Reason::Inactive, "the store does not know the token"))?;
         self.rules.judge(&claims, moment.clock().now())?;
@@ -295,9 +300,10 @@ impl Verifier for LookupVerifier {
         credential: &Credential<'_>,
         moment: &Moment<'_>,
     ) -> Result<Verified, Error> {
-        let verdict = self.ask(credential.token(), moment).await;
+        let unsaid = Unsaid::new([credential.token()]);
+        let verdict = self.ask(credential.token(), &unsaid, moment).await;
         // The sentence is not ours: a store may quote what it was asked for.
-        verdict.map_err(|error| error.withholding([credential.token()]))
+        verdict.map_err(|error| unsaid.withhold_from(error))
     }
 
     fn sees_revocation(&self) -> bool {

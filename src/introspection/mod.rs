@@ -13,6 +13,7 @@ mod settings;
 #[cfg(feature = "jwt")]
 mod signed;
 mod turns;
+mod unsaid;
 mod upstream;
 mod userinfo;
 mod verifier;

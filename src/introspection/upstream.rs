@@ -10,11 +10,11 @@ use std::time::Duration;
 use super::breaker::{Breaker, Pass, TurnedAway};
 use super::settings::Settings;
 use super::turns::{NoTurn, Turns};
+use super::unsaid::Unsaid;
 use crate::clock::{BoxFuture, Clock};
 use crate::error::Error;
 use crate::fetch::{FetchError, either};
 use crate::status::{EndpointStatus, Status};
-use crate::text;
 use crate::verify::Moment;
 
 /// An endpoint or a store that is asked about tokens, one call each.
@@ -128,13 +128,13 @@ impl Upstream {
     }
 
     /// Calls when it is this request's turn, and once more if the connection breaks, all within the
-    /// deadline. What is told of a failure, to this request or another, repeats none of `secrets`.
+    /// deadline. What is told of a failure, to this request or another, repeats nothing of `unsaid`.
     ///
     /// Dropping the future gives back whatever it holds: its place in line, its turn, the probe.
     pub(super) async fn call<T, A>(
         &self,
         clock: &Arc<dyn Clock>,
-        secrets: &[&str],
+        unsaid: &Unsaid<'_>,
         attempt: impl Fn() -> A,
     ) -> Result<T, Error>
     where
@@ -160,7 +160,7 @@ impl Upstream {
                 }
                 Ok(answer)
             }
-            Err(fault) => Err(self.fault(fault, pass, clock, secrets)),
+            Err(fault) => Err(self.fault(fault, pass, clock, unsaid)),
         }
     }
 
@@ -197,9 +197,9 @@ impl Upstream {
         fault: Fault,
         pass: Pass<'_>,
         clock: &Arc<dyn Clock>,
-        secrets: &[&str],
+        unsaid: &Unsaid<'_>,
     ) -> Error {
-        let why: Arc<str> = text::withhold(fault.why, secrets.iter().copied()).into();
+        let why: Arc<str> = unsaid.withhold(fault.why).into();
         *self.last_error() = Some(why.clone());
         let now = clock.now();
         let opened = match fault.blame {
@@ -224,11 +224,11 @@ impl Upstream {
         }
     }
 
-    /// What the request of an answer is told that came, and cannot be used. None of `secrets` is repeated,
+    /// What the request of an answer is told that came, and cannot be used. Nothing of `unsaid` is repeated,
     /// as with any other failure: whoever wrote the answer may have.
     #[cfg(feature = "jwt")]
-    pub(super) fn unusable(&self, fault: Fault, secrets: &[&str]) -> Error {
-        let why = text::withhold(fault.why, secrets.iter().copied());
+    pub(super) fn unusable(&self, fault: Fault, unsaid: &Unsaid<'_>) -> Error {
+        let why = unsaid.withhold(fault.why);
         let sentence = format!("{}: {why}", self.words.failed);
         self.failures.fetch_add(1, Ordering::Relaxed);
         *self.last_error() = Some(why.into());

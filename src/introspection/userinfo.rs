@@ -9,6 +9,7 @@ use http::{HeaderValue, Request, Response, StatusCode};
 
 use super::endpoint::{self, Endpoint, EndpointBuilder};
 use super::settings::{Settings, setters};
+use super::unsaid::Unsaid;
 use super::upstream::Fault;
 use crate::claims::ClaimSet;
 use crate::credential::Credential;
@@ -91,7 +92,12 @@ impl UserinfoVerifierBuilder {
 }
 
 impl UserinfoVerifier {
-    async fn ask(&self, token: &str, moment: &Moment<'_>) -> Result<Verified, Error> {
+    async fn ask(
+        &self,
+        token: &str,
+        unsaid: &Unsaid<'_>,
+        moment: &Moment<'_>,
+    ) -> Result<Verified, Error> {
         // Its room is made for all of it at once.
         let bearer = Secret::new([b"Bearer ", token.as_bytes()].concat()).header();
         let bearer =
@@ -105,7 +111,7 @@ impl UserinfoVerifier {
             Ok(request)
         };
         let read = |response| read(response, moment);
-        let claims = self.endpoint.ask(moment, &[token], request, read).await?;
+        let claims = self.endpoint.ask(moment, unsaid, request, read).await?;
         let claims = claims.ok_or_else(|| {
             Error::new(
                 Reason::Inactive,
@@ -129,8 +135,9 @@ impl Verifier for UserinfoVerifier {
         credential: &Credential<'_>,
         moment: &Moment<'_>,
     ) -> Result<Verified, Error> {
-        let verdict = self.ask(credential.token(), moment).await;
-        verdict.map_err(|error| error.withholding([credential.token()]))
+        let unsaid = Unsaid::new([credential.token()]);
+        let verdict = self.ask(credential.token(), &unsaid, moment).await;
+        verdict.map_err(|error| unsaid.withhold_from(error))
     }
 
     fn sees_revocation(&self) -> bool {

@@ -13,6 +13,7 @@ use super::form::Form;
 use super::settings::{Settings, setters};
 #[cfg(feature = "jwt")]
 use super::signed::SignedAnswers;
+use super::unsaid::Unsaid;
 use super::upstream::Fault;
 use crate::claims::ClaimSet;
 use crate::clock::UnixTime;
@@ -114,16 +115,19 @@ impl IntrospectionVerifier {
         }
     }
 
-    async fn ask(&self, token: &str, moment: &Moment<'_>) -> Result<Verified, Error> {
-        let request = || self.request(token, moment.clock().now());
-        let [sent, secret] = self.auth.secrets();
-        let secrets = [token, sent, secret];
+    async fn ask(
+        &self,
+        token: &str,
+        unsaid: &Unsaid<'_>,
+        moment: &Moment<'_>,
+    ) -> Result<Verified, Error> {
+        let request = || self.request(token, unsaid, moment.clock().now());
         #[cfg(feature = "jwt")]
         if let Some(signed) = &self.signed {
             let read = |response| endpoint::text(response, moment);
-            let answer = self.endpoint.ask(moment, &secrets, request, read).await?;
+            let answer = self.endpoint.ask(moment, unsaid, request, read).await?;
             let opened = signed.open(&answer, moment).await;
-            let unusable = |fault| self.endpoint.upstream.unusable(fault, &secrets);
+            let unusable = |fault| self.endpoint.upstream.unusable(fault, unsaid);
             let (text, lease) = opened.map_err(Fault::of_this_call).map_err(unusable)?;
             let verified = self.judge(read_active(text).map_err(unusable)?, moment)?;
             return Ok(match lease {
@@ -132,7 +136,7 @@ impl IntrospectionVerifier {
             });
         }
         let read = |response| read_active(endpoint::text(response, moment)?);
-        let claims = self.endpoint.ask(moment, &secrets, request, read).await?;
+        let claims = self.endpoint.ask(moment, unsaid, request, read).await?;
         self.judge(claims, moment)
     }
 
@@ -163,7 +167,12 @@ impl IntrospectionVerifier {
 
     /// The form of RFC 7662 §2.1. The token stands in the body, never in the URL, where logs would
     /// keep it.
-    fn request(&self, token: &str, now: UnixTime) -> Result<Request<Vec<u8>>, ConfigError> {
+    fn request(
+        &self,
+        token: &str,
+        unsaid: &Unsaid<'_>,
+        now: UnixTime,
+    ) -> Result<Request<Vec<u8>>, ConfigError> {
         let mut request = Request::new(Vec::new());
         *request.method_mut() = Method::POST;
         *request.uri_mut() = self.endpoint.uri.clone();
@@ -178,7 +187,8 @@ impl IntrospectionVerifier {
         form.append("token_type_hint", "access_token");
         let endpoint = self.endpoint.uri.to_string();
         let audience = self.rules.issuer().unwrap_or(&endpoint);
-        self.auth.authenticate(headers, &mut form, audience, now)?;
+        let sent = self.auth.authenticate(headers, &mut form, audience, now)?;
+        sent.into_iter().for_each(|secret| unsaid.add(secret));
         *request.body_mut() = form.finish();
         Ok(request)
     }
@@ -301,11 +311,12 @@ impl Verifier for IntrospectionVerifier {
         credential: &Credential<'_>,
         moment: &Moment<'_>,
     ) -> Result<Verified, Error> {
-        let verdict = self.ask(credential.token(), moment).await;
+        let known = [credential.token()].into_iter().chain(self.auth.secrets());
+        let unsaid = Unsaid::new(known);
+        let verdict = self.ask(credential.token(), &unsaid, moment).await;
         // Neither a `Fetch` of somebody else's nor the claims of the answer can be trusted not to
         // repeat what was sent.
-        let secrets = [credential.token()].into_iter().chain(self.auth.secrets());
-        verdict.map_err(|error| error.withholding(secrets))
+        verdict.map_err(|error| unsaid.withhold_from(error))
     }
 
     fn sees_revocation(&self) -> bool {

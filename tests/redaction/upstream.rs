@@ -1,5 +1,7 @@
 //! Trouble with whoever is asked: their words, our client's, and what is told of it.
 
+use std::sync::{Arc, Mutex};
+
 use axum::body::Body;
 use http::Request;
 use portcullis::testing::{Endpoint, Trouble};
@@ -184,8 +186,9 @@ pub(crate) async fn words_of_others() -> Page {
         page.error(&LookupAnswer::parse(&broken).unwrap_err());
     }
 
-    // A client whose error quotes the request, our own secret included.
-    struct Quoted;
+    // A client whose error quotes the request, our own secret included; beside the token or without it.
+    #[derive(Clone, Default)]
+    struct Quoted(&'static str, Arc<Mutex<Vec<String>>>);
     impl Fetch for Quoted {
         async fn fetch(
             &self,
@@ -193,18 +196,40 @@ pub(crate) async fn words_of_others() -> Page {
             _: usize,
         ) -> Result<http::Response<Vec<u8>>, FetchError> {
             let body = String::from_utf8_lossy(request.body()).into_owned();
-            Err(FetchError::new(format!("cannot send {body}")))
+            let header = request.headers().get("authorization");
+            let header = header.map_or("", |header| header.to_str().unwrap());
+            let at = body.find(self.0).unwrap_or(body.len());
+            self.1.lock().unwrap().push(body.clone());
+            let told = format!("cannot send {header} {}", &body[at..]);
+            Err(FetchError::new(told))
         }
     }
-    let auth = ClientAuth::post("gate", CLIENT_SECRET);
-    let verifier = IntrospectionVerifier::builder("https://as.example/i", auth, AUDIENCE);
-    let verifier = verifier.fetch(Quoted).build().unwrap();
-    let server = ResourceServer::builder()
-        .verifier(verifier)
-        .build()
-        .unwrap();
-    let mut parts = requests(&token).remove(0);
-    page.error(&server.authenticate(&mut parts).await.unwrap_err());
+    let odd = "q+7/Zk3+p9/aX2+Lw/8b+A==";
+    scene.secrets.add(odd);
+    let pem = scene.issuer.client_with_new_key("signer", Algorithm::ES256);
+    keep_pem(&mut scene.secrets, &pem);
+    for from in ["", "client_id"] {
+        for auth in [
+            ClientAuth::post("gate", CLIENT_SECRET),
+            ClientAuth::post("gate", odd),
+            ClientAuth::basic("gate", odd),
+            ClientAuth::private_key_jwt("signer", &pem, Algorithm::ES256).unwrap(),
+        ] {
+            let client = Quoted(from, Arc::default());
+            let verifier = IntrospectionVerifier::builder("https://as.example/i", auth, AUDIENCE);
+            let verifier = verifier.fetch(client.clone()).build().unwrap();
+            let server = ResourceServer::builder().verifier(verifier);
+            let server = server.build().unwrap();
+            let mut parts = requests(&token).remove(0);
+            page.error(&server.authenticate(&mut parts).await.unwrap_err());
+            page.debug(&server.status());
+            for sent in client.1.lock().unwrap().iter() {
+                if let Some((_, assertion)) = sent.split_once("client_assertion=") {
+                    scene.keep(assertion);
+                }
+            }
+        }
+    }
 
     // A URL with a password in it.
     let url = format!("https://gate:{HMAC_SECRET}@as.example/jwks");
