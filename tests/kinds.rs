@@ -565,6 +565,34 @@ fn what_nothing_tells_apart_is_not_built() {
     );
 }
 
+/// Whoever meets the sentence for the first time has two issuers, and must be told what to do.
+#[test]
+fn a_route_that_never_gets_a_credential_is_told_with_what_to_do() {
+    let issuer = watched::issuer();
+    let gate = || issuer.resource_server();
+    let built = |builder: ResourceServerBuilder| builder.build().unwrap_err().to_string();
+    let (one, other) = (|| hmac(&issuer, CLIENT), || hmac(&issuer, SESSION));
+    assert_eq!(
+        built(gate().verifier(one()).verifier(other())),
+        "there are two verifiers for every credential, wanted one: for several issuers use \
+         `ByIssuer`, for credentials that look different `route`"
+    );
+    let app = || When::prefix("app_");
+    assert_eq!(
+        built(
+            gate()
+                .route(app(), one())
+                .route(app().and(When::opaque()), other())
+        ),
+        "When([Prefix(\"app_\"), Opaque]) never gets a credential, because \
+         When([Prefix(\"app_\")]) before it takes them all: wanted the narrower first"
+    );
+    assert_eq!(
+        built(gate().route(When::jwt().and(When::opaque()), one())),
+        "When([Jwt, Opaque]) never gets a credential, wanted conditions that may hold together"
+    );
+}
+
 /// Asks its store, which answers later.
 #[derive(Clone, Default)]
 struct LoggedOut(Arc<Mutex<HashSet<(String, String)>>>, Arc<AtomicUsize>);

@@ -201,14 +201,25 @@ fn check_routes(routes: &mut [(When, Box<dyn ErasedVerifier>)]) -> Result<(), Co
     }
     routes.sort_by_key(|(when, _)| when.is_always());
     for (place, (when, _)) in routes.iter().enumerate() {
-        let hidden = routes[..place]
-            .iter()
-            .any(|(earlier, _)| earlier.covers(when));
-        if hidden || when.is_impossible() {
+        let mut earlier = routes[..place].iter();
+        if when.is_impossible() {
             return Err(ConfigError::new(format!(
-                "{when:?} never gets a credential, wanted a route that none before it covers"
+                "{when:?} never gets a credential, wanted conditions that may hold together"
             )));
         }
+        let Some((hides, _)) = earlier.find(|(earlier, _)| earlier.covers(when)) else {
+            continue;
+        };
+        if when.is_always() {
+            return Err(ConfigError::new(
+                "there are two verifiers for every credential, wanted one: for several issuers use \
+                 `ByIssuer`, for credentials that look different `route`",
+            ));
+        }
+        return Err(ConfigError::new(format!(
+            "{when:?} never gets a credential, because {hides:?} before it takes them all: wanted \
+             the narrower first"
+        )));
     }
     Ok(())
 }
