@@ -19,15 +19,20 @@ use crate::row::{Expect, Row, Setup, Step};
 use crate::setup;
 use crate::world::{World, algorithm};
 
-/// Runs a row. Returns what was wrong, a paragraph each.
-pub(crate) async fn run(row: &Row) -> Vec<String> {
+/// The doors that a row goes through.
+pub(crate) fn doors_of(row: &Row) -> impl Iterator<Item = Door> + use<> {
+    let optional = row.server == Setup::Optional;
+    // No extractor is both without a layer and open to strangers.
+    let stands = move |door: &Door| !(optional && *door == Door::Layerless);
+    Door::ALL.into_iter().filter(stands)
+}
+
+/// Runs a row. Returns what was wrong, a paragraph each; `told` hears each answer, a line each.
+pub(crate) async fn run(row: &Row, told: fn(&str)) -> Vec<String> {
     let mut world = World::of(row).await;
     let request = world.request(row);
     let optional = row.server == Setup::Optional;
-    let doors: Vec<(Door, ResourceServer)> = Door::ALL
-        .into_iter()
-        // No extractor is both without a layer and open to strangers.
-        .filter(|door| !(optional && *door == Door::Layerless))
+    let doors: Vec<(Door, ResourceServer)> = doors_of(row)
         .map(|door| (door, setup::server(row.server, &world)))
         .collect();
 
@@ -55,6 +60,7 @@ pub(crate) async fn run(row: &Row) -> Vec<String> {
                 found.push(format!("door {door:?}: no answer came"));
                 continue;
             };
+            told(&format!("{}, {phase}, {}", row.name, line(*door, &answer)));
             let mut wrong = judge(row, *door, expect, &answer, &world);
             wrong.extend(judge_asked(expect, phase == "request 2", &world));
             wrong.extend(answers.first().and_then(|(_, one)| differs(one, &answer)));
@@ -107,15 +113,20 @@ fn describe(
     }
     text += &format!("  wanted: {expect:?}\n  why: {}\n", row.why);
     for (door, answer) in answers {
-        text += &format!(
-            "  {door:?} answered: {} {:?} {}\n",
-            answer.status,
-            shown(answer, WWW_AUTHENTICATE),
-            answer.body
-        );
-        if let Some(error) = &answer.error {
-            text += &format!("    because: {}: {error}\n", error.reason().label());
-        }
+        text += &format!("  {}\n", line(*door, answer));
+    }
+    text
+}
+
+/// What was answered at a door, and why, where that door tells.
+fn line(door: Door, answer: &Answer) -> String {
+    let challenges = shown(answer, WWW_AUTHENTICATE);
+    let mut text = format!(
+        "{door:?} answered: {} {challenges:?} {}",
+        answer.status, answer.body
+    );
+    if let Some(error) = &answer.error {
+        text += &format!(", because: {}: {error}", error.reason().label());
     }
     text
 }

@@ -4,10 +4,14 @@
 //! At all doors the status, the challenge and the body must be the same; the credential never
 //! comes back; refusals are worded by RFC 6750 §3; the operation behind the gate runs only if the
 //! gate opens.
+//!
+//! `PORTCULLIS_ROW=unsecured cargo test --test doors -- --nocapture` runs the row of that name alone, and
+//! shows each answer. (A row is no test, so `cargo test --test doors unsecured` would run nothing.)
 
 #![allow(
     clippy::unwrap_used,
-    reason = "tests say what must be there by taking it"
+    clippy::print_stdout,
+    reason = "tests say what must be there by taking it, and show it to who asks"
 )]
 
 mod challenge;
@@ -21,15 +25,36 @@ mod watched;
 mod world;
 
 use std::collections::BTreeSet;
+use std::env;
 
 use portcullis::{Algorithm, JwtVerifier, Reason};
 
+/// Names the one row to run.
+const ONE: &str = "PORTCULLIS_ROW";
+
 async fn every_row_of(section: usize) {
-    let mut faults = Vec::new();
-    for row in row::section(section) {
-        faults.extend(check::run(&row).await);
+    let mut rows = row::section(section);
+    let mut told: fn(&str) = |_| ();
+    if let Ok(name) = env::var(ONE) {
+        assert!(
+            all_rows().iter().any(|row| row.name == name),
+            "{ONE} is {name:?}, wanted the name of a row in tests/data/requests"
+        );
+        rows.retain(|row| row.name == name);
+        told = |line| println!("{line}");
     }
+    let (mut faults, mut doors) = (Vec::new(), 0);
+    for row in &rows {
+        doors += check::doors_of(row).count();
+        faults.extend(check::run(row, told).await);
+    }
+    let (file, count) = (row::SECTIONS[section].0, rows.len());
+    println!("{file}: {count} rows, through {doors} doors together");
     assert!(faults.is_empty(), "\n{}", faults.join("\n"));
+}
+
+fn all_rows() -> Vec<row::Row> {
+    (0..row::SECTIONS.len()).flat_map(row::section).collect()
 }
 
 #[tokio::test]
@@ -59,7 +84,7 @@ async fn introspection() {
 
 #[test]
 fn the_table_is_whole() {
-    let rows: Vec<row::Row> = (0..5).flat_map(row::section).collect();
+    let rows = all_rows();
     assert!(rows.len() >= 140, "there are {} rows", rows.len());
 
     let mut names = BTreeSet::new();
@@ -78,6 +103,8 @@ fn the_table_is_whole() {
                 None => &[200, 401, 403, 503],
             };
             assert!(status.contains(&expect.status), "{}", row.name);
+            let refuses = expect.status != 200;
+            assert!(!refuses || expect.reason.is_some(), "{}: why?", row.name);
         }
     }
 }
@@ -116,7 +143,7 @@ async fn a_wrong_row_is_noticed() {
         let mut row = find(section, name);
         change(&mut row.expect);
         assert!(
-            !check::run(&row).await.is_empty(),
+            !check::run(&row, |_| ()).await.is_empty(),
             "{name}: {:?}",
             row.expect
         );
@@ -127,7 +154,7 @@ async fn a_wrong_row_is_noticed() {
 #[test]
 fn the_words_of_every_refusal_are_pinned() {
     let mut pinned = BTreeSet::new();
-    let rows: Vec<row::Row> = (0..5).flat_map(row::section).collect();
+    let rows = all_rows();
     for row in &rows {
         if row.expect.description.is_some() {
             pinned.extend(row.expect.reason.as_deref());
