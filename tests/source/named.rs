@@ -46,8 +46,12 @@ impl Tests {
         source::walk(&folder, &|_| true, &mut paths);
         for path in paths.iter().filter(|path| has_ending(path, "rs")) {
             let below = source::relative(path, &folder);
-            let binary = below.split('/').next().unwrap_or_default();
-            let binary = binary.strip_suffix(".rs").unwrap_or(binary);
+            let binary = match below.split_once('/') {
+                None => below.strip_suffix(".rs").unwrap_or(&below),
+                // What has no `main.rs` is no binary, but a part of others: nobody can run it by that name.
+                Some((name, _)) if folder.join(name).join("main.rs").is_file() => name,
+                Some(_) => continue,
+            };
             note(binary, &fs::read_to_string(path).unwrap());
         }
         let mut rows = BTreeMap::new();
@@ -228,4 +232,6 @@ fn the_reader_finds_tests_and_nothing_else() {
     assert!(tests.fault_of("row::no_such_row").is_some());
     assert!(tests.fault_of("soak::soak").unwrap().contains("ignored"));
     assert!(tests.fault_of("keys::settle").is_some(), "a mere function");
+    let inner = "source::the_reader_finds_tests_and_nothing_else";
+    assert!(tests.fault_of(inner).is_some(), "a part of other binaries");
 }
