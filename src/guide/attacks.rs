@@ -1,9 +1,12 @@
 //! Attacks and our answer: what others have suffered, what the RFCs say about it, and which test plays it
 //! again.
 //!
-//! Each paragraph says what an attacker does, whom it has worked against, what this crate does, and which
-//! test shows it. Tests are called by binary and name: `lessons::…` is run by `cargo test --test lessons
-//! …`, `lib::…` by `cargo test --lib …`, and `row::…` is a row of `tests/data/requests`, which `cargo test
+//! Each paragraph says what an attacker does, what the standards say about it, what this crate does, and
+//! which test shows it; and whom it has worked against, where that is public. "RFC 8725bis" is a draft that is
+//! to take the place of RFC 8725 (draft-ietf-oauth-rfc8725bis); its numbers may still change.
+//!
+//! Tests are called by binary and name: `lessons::…` is run by `cargo test --test lessons …`, `lib::…` by
+//! `cargo test --lib …`, and `row::…` is a row of `tests/data/requests`, which `PORTCULLIS_ROW=… cargo test
 //! --test doors` sends through every door of the gate. A test checks that each of them exists, and that no
 //! case of `tests/data/lessons.json` is left out here. `SECURITY.md` has the same by attacker, what is
 //! *not* defended, and each line of the standards that is not done, with its reason.
@@ -101,8 +104,8 @@
 //!
 //! **What is critical, and passed over.** `crit` says that who does not understand a member must refuse the
 //! token, and the verifier does not look: CVE-2025-59420 (Authlib), CVE-2026-32597 (PyJWT). RFC 7515
-//! §4.1.11. No extension is understood here, so whatever the list says, the token is refused; so are `b64`
-//! and `zip`, which need not be listed to make two readers differ:
+//! §4.1.11. No extension is understood here, so whatever the list says, the token is refused; so are `zip`
+//! and any `b64` but `true`, which need not be listed to make two readers differ:
 //! `lessons::lesson_04_whatever_is_critical_is_refused`, `row::b64_without_crit`,
 //! `row::zip_on_a_signature`.
 //!
