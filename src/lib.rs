@@ -34,15 +34,24 @@
 //! request, and [`ResourceServer::answer`] words a refusal. No layer? [`Authenticated`] takes the
 //! server from the application's state.
 //!
-//! # Why was it refused?
+//! # Why was it refused, or a 503?
 //!
 //! Clients get fixed words; the reason, with what was found and what was wanted, goes to `tracing`
-//! at `debug` with its [`Reason::label`]; with `tracing_subscriber` show `portcullis=debug`. Common
-//! ones: `iss` and `aud` differ from what you configured by a final slash; `typ` is `JWT`, because the
-//! issuer predates RFC 9068 (admit it with [`JwtVerifierBuilder::legacy_typ`]); the metadata names
-//! another issuer than you do, or keys of another origin
-//! ([`RemoteJwksBuilder::allow_jwks_origin`]). Outages are told at `warn`, once per fetch or question
-//! that failed, a missing layer at `error`. No token is ever in a log line.
+//! at `debug` with its [`Reason::label`]. To see it, show `portcullis=debug`, here with the crate
+//! `tracing-subscriber`:
+//!
+//! ```no_run
+//! use tracing_subscriber::{filter::{LevelFilter, Targets}, layer::SubscriberExt, util::SubscriberInitExt};
+//!
+//! let shown = Targets::new().with_default(LevelFilter::WARN).with_target("portcullis", LevelFilter::DEBUG);
+//! tracing_subscriber::registry().with(tracing_subscriber::fmt::layer()).with(shown).init();
+//! ```
+//!
+//! Common ones: `iss` and `aud` differ from what you configured by a final slash; `typ` is `JWT`, because the
+//! issuer predates RFC 9068 (admit it with [`JwtVerifierBuilder::legacy_typ`]). Outages, whose answer is a 503,
+//! are told at `warn`, once per fetch or question that failed: the issuer cannot be reached, or its metadata
+//! names another issuer than you do, or keys of another origin ([`RemoteJwksBuilder::allow_jwks_origin`]). A
+//! missing layer is told at `error`. No token is ever in a log line.
 //!
 //! # Scopes and claims
 //!

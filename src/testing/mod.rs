@@ -14,6 +14,39 @@
 //!
 //! # Examples
 //!
+//! A router behind a gate, without a socket (`tower` with its feature `util` has `oneshot`):
+//!
+//! ```
+//! # #[cfg(feature = "axum")]
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! use axum::{Router, body::Body, http::Request, routing::get};
+//! use portcullis::{AccessToken, testing::AuthorizationServer};
+//! use tower::ServiceExt;
+//!
+//! async fn me(token: AccessToken) -> String {
+//!     format!("hello {}", token.principal())
+//! }
+//!
+//! let issuer = AuthorizationServer::new();
+//! let jwt = issuer.jwt_verifier("https://api.example.com/").build()?;
+//! let gate = issuer.resource_server().verifier(jwt).build()?;
+//! let app: Router = Router::new().route("/me", get(me)).layer(gate.layer());
+//!
+//! let show = |token: String| {
+//!     let request = Request::get("/me").header("authorization", format!("Bearer {token}"));
+//!     app.clone().oneshot(request.body(Body::empty()).unwrap())
+//! };
+//! let good = issuer.token().audience("https://api.example.com/").subject("alice");
+//! assert_eq!(show(good.mint()).await?.status(), 200);
+//! let elsewhere = issuer.token().audience("https://billing.example.com/");
+//! assert_eq!(show(elsewhere.mint()).await?.status(), 401);
+//! # Ok(())
+//! # }
+//! # #[cfg(not(feature = "axum"))]
+//! # fn main() {}
+//! ```
+//!
 //! An opaque token is active until its time is over:
 //!
 //! ```
