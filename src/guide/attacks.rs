@@ -114,6 +114,14 @@
 //! and refuses repeated names at any depth: `row::header_repeats_kid`,
 //! `row::payload_repeats_a_name_in_escapes`, `row::keys_repeat_a_member`.
 //!
+//! **A word for the parser.** A member has the name by which serde_json's own types know each other
+//! (`$serde_json::private::RawValue`). With a feature that axum turns on, whoever reads the document again
+//! gets what the member's text says: repeated names, levels that nobody has counted, or a fault in place of
+//! all claims, so that what a kind must not have seems absent. It worked against this crate before its first
+//! release. Such names are refused in every document, which leaves one reading of it (RFC 8725 §2.6,
+//! RFC 7519 §4): `row::payload_has_a_name_that_serde_json_reads_anew`,
+//! `hostile::no_claim_makes_the_gate_forget_another`.
+//!
 //! **One token in several spellings.** Bits that decode to nothing, padding, another alphabet: the
 //! signature holds, and the text is another one, so a list of revoked tokens does not know it. RFC 4648
 //! §3.5, RFC 7515 §2. Only the canonical spelling passes: `row::signature_with_stray_bits`,
