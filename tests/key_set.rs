@@ -83,6 +83,15 @@ fn unusable_keys_and_why() {
             "its alg ES384 does not fit its key type",
         ),
         (with(rsa(), "alg", 7), "its alg is no string"),
+        // What serde takes for the name of a variant.
+        (
+            with(okp(), "kty", json!({"OKP": null})),
+            "its kty is no string",
+        ),
+        (
+            with(okp(), "crv", json!({"Ed25519": null})),
+            "its crv is no string",
+        ),
         (
             with(rsa(), "d", "AQAB"),
             "it holds private material (d), wanted a public key",

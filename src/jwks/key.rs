@@ -70,6 +70,14 @@ impl Key {
         if text("kty") == Some("oct") {
             return Err("it is symmetric, wanted a public key".to_owned());
         }
+        // jsonwebtoken takes an object of the one member `Ed25519` for that name, as serde does with any
+        // enumeration.
+        for name in ["kty", "crv"] {
+            let counts = name == "kty" || text("kty") != Some("RSA");
+            if counts && jwk.get(name).is_some_and(|value| !value.is_string()) {
+                return Err(format!("its {name} is no string"));
+            }
+        }
         // An issuer that publishes its private key has lost it; the key proves nothing.
         if let Some(name) = PRIVATE.iter().find(|name| jwk.get(**name).is_some()) {
             return Err(format!(
