@@ -6,7 +6,7 @@ use portcullis::{Error, Reason, Refuse, When};
 
 use super::bounds::Bound;
 use super::decode::is_b64token;
-use super::hush::{Pieces, only_fixed_words};
+use super::hush::{Pieces, only_fixed_words, tell_little};
 use super::stage::{self, CLAIMS};
 use super::tree::Tree;
 
@@ -20,10 +20,10 @@ const PROVING: Bound = Bound {
 };
 
 /// Signed once with the key of RFC 7515 appendix A.3: a signature of ES256 is another one each time.
-const ES256: &str = "eyJhbGciOiJFUzI1NiIsInR5cCI6ImF0K2p3dCIsImtpZCI6ImVjIn0.eyJpc3MiOiJodHRwczovL2FzLmV4YW1wbGUiLCJhdWQiOiJodHRwczovL2FwaS5leGFtcGxlLmNvbS8iLCJzdWIiOiJhbGljZSIsImV4cCI6MTc5NTI2NjAwMCwiaWF0IjoxNzk1MjYyNDAwfQ.CiW7RMRg2s9HICsoQEgVeY5p6ZK6Zahg5CC1O-zh0nexvxrN08HjVuNnvMUS819MrY34Nyj4WdHC4kZU13wVKg";
+pub const ES256: &str = "eyJhbGciOiJFUzI1NiIsInR5cCI6ImF0K2p3dCIsImtpZCI6ImVjIn0.eyJpc3MiOiJodHRwczovL2FzLmV4YW1wbGUiLCJhdWQiOiJodHRwczovL2FwaS5leGFtcGxlLmNvbS8iLCJzdWIiOiJhbGljZSIsImV4cCI6MTc5NTI2NjAwMCwiaWF0IjoxNzk1MjYyNDAwfQ.CiW7RMRg2s9HICsoQEgVeY5p6ZK6Zahg5CC1O-zh0nexvxrN08HjVuNnvMUS819MrY34Nyj4WdHC4kZU13wVKg";
 
 /// Signed with the key of RFC 7515 appendix A.2.
-const RS256: &str = "eyJhbGciOiJSUzI1NiIsInR5cCI6ImF0K2p3dCIsImtpZCI6InJzYSJ9.eyJpc3MiOiJodHRwczovL2FzLmV4YW1wbGUiLCJhdWQiOiJodHRwczovL2FwaS5leGFtcGxlLmNvbS8iLCJzdWIiOiJhbGljZSIsImV4cCI6MTc5NTI2NjAwMCwiaWF0IjoxNzk1MjYyNDAwfQ.Hazdx76uSJBoo6thnvTmpHJQjvff-baZw6ROyBledCuOknM5BSdbKB1Cz0qTh4l32XGE5o8bpxwMdAAjvdr-FP0Ez_rK7UPszYTK9i2qbIQR-viHZzN2tL_hXMVML5qny-aIUO-kKSOcKGcGReh0Vw5B04dSUTZO4SmANha-MKOBCgxdCFJpgmPI9PzcR0dxgBkDeza98NW3oGZYKcH3iZbSnqhjxfASmhqx2_uY6R2d8ErnA06cOh99ah5n4IlNmyRRMq1oEtQ93Qvwiz26M7W6tapyH4FSZafH78g0o7hCC4qJXN6SKF_FkggDXbMNaICLKBjlDPsD449YBXRm8A";
+pub const RS256: &str = "eyJhbGciOiJSUzI1NiIsInR5cCI6ImF0K2p3dCIsImtpZCI6InJzYSJ9.eyJpc3MiOiJodHRwczovL2FzLmV4YW1wbGUiLCJhdWQiOiJodHRwczovL2FwaS5leGFtcGxlLmNvbS8iLCJzdWIiOiJhbGljZSIsImV4cCI6MTc5NTI2NjAwMCwiaWF0IjoxNzk1MjYyNDAwfQ.Hazdx76uSJBoo6thnvTmpHJQjvff-baZw6ROyBledCuOknM5BSdbKB1Cz0qTh4l32XGE5o8bpxwMdAAjvdr-FP0Ez_rK7UPszYTK9i2qbIQR-viHZzN2tL_hXMVML5qny-aIUO-kKSOcKGcGReh0Vw5B04dSUTZO4SmANha-MKOBCgxdCFJpgmPI9PzcR0dxgBkDeza98NW3oGZYKcH3iZbSnqhjxfASmhqx2_uY6R2d8ErnA06cOh99ah5n4IlNmyRRMq1oEtQ93Qvwiz26M7W6tapyH4FSZafH78g0o7hCC4qJXN6SKF_FkggDXbMNaICLKBjlDPsD449YBXRm8A";
 
 /// Every token that was ever signed here.
 pub static SIGNED: LazyLock<Vec<String>> = LazyLock::new(|| {
@@ -101,18 +101,10 @@ fn refused(token: &str, error: &Error) {
         5 => assert_eq!(error.reason(), Reason::Encrypted),
         _ => assert_eq!(error.reason(), Reason::MalformedToken),
     }
-    let mut pieces = Pieces::of(token.as_bytes());
-    // What the token says may be quoted.
-    for part in parts {
-        let said = stage::from_base64url(part).and_then(|octets| String::from_utf8(octets).ok());
-        if let Some(said) = said {
-            pieces.spare(&said);
-            if let Some(tree) = Tree::read(&said) {
-                tree.each_text(&mut |text| pieces.spare(text));
-            }
-        }
-    }
-    pieces.hush_error(error);
+    let header = stage::from_base64url(parts[0]);
+    let header = header.and_then(|octets| String::from_utf8(octets).ok());
+    let header = header.and_then(|text| Tree::read(&text));
+    tell_little(error, token, header.as_ref());
 }
 
 /// A server says the same as its verifier, and its answer nothing of the token.

@@ -7,6 +7,9 @@ use http::header::{CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{Response, StatusCode};
 use portcullis::{Error, ErrorKind, Reason};
 
+use super::stage;
+use super::tree::Tree;
+
 /// So many characters in a row give a text away.
 const PIECE: usize = 8;
 
@@ -86,6 +89,29 @@ impl<'a> Pieces<'a> {
     #[track_caller]
     pub fn hush_debug(&self, value: &impl Debug) {
         self.hush("a debug form", &format!("{value:?}"));
+    }
+}
+
+/// Holds the refusal of a token whose signature is not proven, or whose header is not good: one short line,
+/// and of the token nothing but what the header says of `alg`, `kid` and `typ`, quoted. So neither its text
+/// nor what that spells is told.
+#[track_caller]
+pub fn tell_little(error: &Error, token: &str, header: Option<&Tree>) {
+    let told = error.to_string();
+    // 120 characters are quoted, of ten at most, and the names of all algorithms.
+    assert!(
+        told.len() < 2_048 && !told.contains(char::is_control),
+        "{told}"
+    );
+    let mut texts = vec![token.as_bytes().to_vec()];
+    texts.extend(token.split('.').filter_map(stage::from_base64url));
+    for text in &texts {
+        let mut pieces = Pieces::of(text);
+        for name in ["alg", "kid", "typ"] {
+            let said = header.and_then(|header| header.get(name)?.text());
+            pieces.spare(said.unwrap_or_default());
+        }
+        pieces.hush_error(error);
     }
 }
 

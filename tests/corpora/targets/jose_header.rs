@@ -3,7 +3,7 @@
 use portcullis::Reason;
 
 use super::bounds::Bound;
-use super::hush::Pieces;
+use super::hush::tell_little;
 use super::stage::{self, CLAIMS};
 use super::tree::Tree;
 
@@ -78,11 +78,7 @@ fn judge(verifier: &portcullis::JwtVerifier, token: &str, good: bool, header: Op
                 ),
                 "{error}"
             );
-            let mut pieces = Pieces::of(token.as_bytes());
-            if let Some(header) = header {
-                header.each_text(&mut |text| pieces.spare(text));
-            }
-            pieces.hush_error(&error);
+            tell_little(&error, token, header);
         }
     }
 }
