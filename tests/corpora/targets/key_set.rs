@@ -4,10 +4,12 @@ use std::future::{Ready, ready};
 
 use http::{Request, Response};
 use portcullis::{Algorithm, ErrorKind, Fetch, FetchError, RemoteJwks, StaticJwks};
+use serde_json::Value;
 
 use super::bounds::Bound;
+use super::compact_jws::{ES256, RS256};
 use super::hush::{Pieces, only_fixed_words};
-use super::stage::{self, CLAIMS, ED25519_X};
+use super::stage::{self, CLAIMS, JWKS};
 use super::tree::Tree;
 
 /// A tree of the whole document is built, and each key copied twice: an object of one member takes 632 bytes,
@@ -55,7 +57,7 @@ pub fn key_set(data: &[u8]) {
             assert!((1..=128).contains(&keys.len()), "{text}");
             assert!(keys.iter().any(may_serve), "{text}");
             pieces.hush_debug(given);
-            signed(given, keys);
+            signed(given, text, keys);
         }
         Err(error) => {
             pieces.hush_error(error);
@@ -68,8 +70,46 @@ pub fn key_set(data: &[u8]) {
 /// Whether a key may be used at all: what it is made of is not judged here.
 fn may_serve(key: &Tree) -> bool {
     let public = PRIVATE.iter().all(|name| key.get(name).is_none());
-    let kty = key.get("kty").and_then(Tree::text);
-    public && matches!(kty, Some("RSA" | "EC" | "OKP"))
+    // RFC 7517 §4.2, §4.3: for signatures, and for looking at them.
+    let signs = key.some("use").is_none_or(|it| it.text() == Some("sig"));
+    let verifies = key.some("key_ops").is_none_or(|operations| {
+        let operations = operations.texts();
+        operations.is_some_and(|operations| operations.contains(&"verify"))
+    });
+    let named = key.some("kid").is_none_or(|kid| kid.text().is_some());
+    let fits = match key.get("alg") {
+        None => !algorithms(key).is_empty(),
+        Some(alg) => alg.text().is_some_and(|alg| algorithms(key).contains(&alg)),
+    };
+    public && signs && verifies && named && fits
+}
+
+/// What a key of such a type and curve can be used with (RFC 7518 §3.1, RFC 8037 §3.1, RFC 9864 §2.2).
+fn algorithms(key: &Tree) -> &'static [&'static str] {
+    let text = |name: &str| key.get(name).and_then(Tree::text);
+    match (text("kty"), text("crv")) {
+        (Some("RSA"), _) => &["RS256", "RS384", "RS512", "PS256", "PS384", "PS512"],
+        (Some("EC"), Some("P-256")) => &["ES256"],
+        (Some("EC"), Some("P-384")) => &["ES384"],
+        (Some("EC"), Some("P-521")) => &["ES512"],
+        (Some("OKP"), Some("Ed25519")) => &["EdDSA", "Ed25519"],
+        _ => &[],
+    }
+}
+
+/// What a key is made of: numbers, whose leading zeros do not count, or octets, whose do.
+fn material(key: &Tree) -> Option<Vec<Vec<u8>>> {
+    let (names, is_number): (&[&str], bool) = match key.get("kty")?.text()? {
+        "RSA" => (&["n", "e"], true),
+        "EC" => (&["x", "y"], false),
+        _ => (&["x"], false),
+    };
+    let octets = names.iter().map(|name| {
+        let octets = stage::from_base64url(key.get(name)?.text()?)?;
+        let zeros = octets.iter().take_while(|octet| is_number && **octet == 0);
+        Some(octets[zeros.count()..].to_vec())
+    });
+    octets.collect()
 }
 
 /// What private members say, unless the same stands elsewhere.
@@ -90,20 +130,52 @@ fn private_pieces<'a>(text: &'a str, keys: &'a [Tree]) -> Pieces<'a> {
     pieces
 }
 
-/// A token of a key proves only by a set that has this key, in public, under this name.
-fn signed(given: &StaticJwks, keys: &[Tree]) {
-    let token = stage::ed25519(r#"{"alg":"EdDSA","typ":"at+jwt","kid":"okp"}"#, CLAIMS);
+/// Tokens of three keys: each proves if and only if the set has its key, in public, under its name, for its
+/// algorithm.
+fn signed(given: &StaticJwks, text: &str, keys: &[Tree]) {
     let verifier = portcullis::JwtVerifier::builder(stage::ISSUER, stage::AUDIENCE)
         .keys(given.clone())
         .build()
         .expect("a verifier");
-    let text = |key: &Tree, name: &str| key.get(name).and_then(Tree::text).map(str::to_owned);
-    let there = keys.iter().any(|key| {
-        let is = |name: &str, wanted: &str| text(key, name).as_deref() == Some(wanted);
-        may_serve(key) && is("kid", "okp") && is("kty", "OKP") && is("x", ED25519_X)
-    });
-    // Not the other way round: a key may name another use, or stand beside one of the same name.
-    assert!(stage::prove(&verifier, &token).is_err() || there);
+    let document: Value = serde_json::from_str(text).expect("JSON");
+    let ours = Tree::read(JWKS).expect("JSON");
+    for own in ours.get("keys").and_then(Tree::list).expect("keys") {
+        let kid = own.get("kid").and_then(Tree::text).expect("a name");
+        let (alg, token) = match kid {
+            "rsa" => ("RS256", RS256.to_owned()),
+            "ec" => ("ES256", ES256.to_owned()),
+            _ => {
+                let header = r#"{"alg":"EdDSA","typ":"at+jwt","kid":"okp"}"#;
+                ("EdDSA", stage::ed25519(header, CLAIMS))
+            }
+        };
+        let is_meant = |key: &Tree| {
+            let is_named = key.get("kid").and_then(Tree::text) == Some(kid);
+            // An RSA key without `alg` serves the first algorithm that is allowed, which is this.
+            let fits = key.get("alg").and_then(Tree::text).is_none_or(|known| {
+                known == alg || (kid == "okp" && algorithms(key).contains(&known))
+            });
+            may_serve(key) && is_named && fits && algorithms(key).contains(&alg)
+        };
+        // Published twice is published; two that differ in anything are two.
+        let mut found: Vec<(&Value, Vec<Vec<u8>>)> = Vec::new();
+        for (place, key) in keys.iter().enumerate().filter(|(_, key)| is_meant(key)) {
+            let value = &document["keys"][place];
+            let is_new = !found.iter().any(|(known, _)| *known == value);
+            found.extend(material(key).filter(|_| is_new).map(|made| (value, made)));
+        }
+        let made = material(own).expect("a key");
+        let is_other = |(_, other): &&(&Value, Vec<Vec<u8>>)| *other != made;
+        let others = found.iter().filter(is_other).count();
+        let proven = stage::prove(&verifier, &token);
+        match found.len() - others {
+            // Whether another of this name is a key at all, and leaves it open which is meant, rests on
+            // what it is made of.
+            1 if others > 0 => {}
+            1 => assert!(proven.is_ok(), "{proven:?}: {text}"),
+            _ => assert!(proven.is_err(), "accepted: {text}"),
+        }
+    }
 }
 
 /// An issuer that publishes it: the same is accepted, and the status names keys that serve.

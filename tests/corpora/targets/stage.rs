@@ -26,8 +26,6 @@ pub const CLAIMS: &str = r#"{"iss":"https://as.example","aud":"https://api.examp
 
 /// The private key of RFC 8037 appendix A.1.
 const ED25519_SEED: &str = "nWGxne_9WmC6hEr0kuwsxERJxWl7MmkZcDusAxyuf2A";
-/// Its public half.
-pub const ED25519_X: &str = "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo";
 
 /// The public keys of RFC 7515 appendices A.2 and A.3, and of RFC 8037 appendix A.1.
 pub const JWKS: &str = r#"{"keys":[
