@@ -46,8 +46,9 @@ impl Fetch for Endpoint {
 }
 
 /// The input is the body of a 200. If it begins with `status: ` and a number, that is the status and the
-/// body begins in the next line. With `signed: `, the rest is the payload of an answer with a good signature;
-/// with `jws: `, what stands where a signed answer should.
+/// body begins in the next line. With `signed: `, the rest is the payload of an answer with a good signature,
+/// behind a line `typ: ` and JSON if its `typ` is not to be the right one; with `jws: `, what stands where a
+/// signed answer should.
 pub fn introspection_answer(data: &[u8]) {
     if let Some(payload) = data.strip_prefix(b"signed: ") {
         if let Ok(payload) = std::str::from_utf8(payload) {
@@ -178,7 +179,20 @@ fn hold(outcome: &Result<String, Error>, answer: Option<&Tree>, lax: bool) {
 /// RFC 9701: signed by the issuer, for us, just now.
 fn signed(payload: &str) {
     let header = r#"{"alg":"EdDSA","typ":"token-introspection+jwt","kid":"okp"}"#;
-    let answer = stage::ed25519(header, payload);
+    let (header, payload, is_answer) = match payload.strip_prefix("typ: ") {
+        None => (header.to_owned(), payload, true),
+        Some(rest) => {
+            let Some((typ, payload)) = rest.split_once('\n') else {
+                return;
+            };
+            let Some(read) = Tree::read(typ) else {
+                return;
+            };
+            let header = format!(r#"{{"alg":"EdDSA","kid":"okp","typ":{typ}}}"#);
+            (header, payload, is_of_an_answer(&read))
+        }
+    };
+    let answer = stage::ed25519(&header, payload);
     let outcome = ask(Signed::Yes, StatusCode::OK, answer.into_bytes());
 
     let claims = Tree::read(payload).filter(Tree::is_strict_object);
@@ -188,7 +202,13 @@ fn signed(payload: &str) {
         let object = claims.get("token_introspection")?;
         matches!(object, Tree::Object(_)).then_some(object)
     });
-    hold(&outcome, object, false);
+    hold(&outcome, object.filter(|_| is_answer), false);
+}
+
+/// RFC 9701 §5, RFC 7515 §4.1.9: the `typ` of an answer, so that no access token of the issuer is taken for one.
+fn is_of_an_answer(typ: &Tree) -> bool {
+    let typ = typ.text().unwrap_or_default().to_ascii_lowercase();
+    typ.strip_prefix("application/").unwrap_or(&typ) == "token-introspection+jwt"
 }
 
 /// What an answer must say of itself, whatever it says of the token.
