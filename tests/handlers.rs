@@ -166,6 +166,54 @@ async fn claims_and_policies() {
     );
 }
 
+/// A party to interviews of which nobody else must learn.
+#[derive(Deserialize)]
+struct Witness {
+    upid: String,
+}
+
+impl Permits<InterviewPath> for Witness {
+    const HIDES: bool = true;
+
+    fn permits(&self, path: &InterviewPath) -> bool {
+        self.upid == path.upid
+    }
+}
+
+#[tokio::test]
+async fn a_policy_that_hides_answers_as_if_there_were_nothing() {
+    async fn guarded(
+        Permitted(_, Path(path)): Permitted<Claims<Witness>, Path<InterviewPath>>,
+    ) -> Result<String, Error> {
+        match &*path.upid {
+            "u1" => Ok(path.upid),
+            _ => Err(Error::not_found("no such interview")),
+        }
+    }
+    let issuer = watched::issuer();
+    let app = Router::new()
+        .route("/interviews/{upid}", get(guarded))
+        .layer(server(&issuer).layer());
+    let own = issuer.token().claim("upid", "u1").mint();
+    let lost = issuer.token().claim("upid", "u2").mint();
+    assert_eq!(show(&app, "/interviews/u1", &own).await.body, "u1");
+    let hidden = show(&app, "/interviews/u1", &lost).await;
+    assert_eq!((hidden.status.as_u16(), hidden.challenge()), (404, ""));
+    let problem: Value = serde_json::from_str(&hidden.body).unwrap();
+    assert_eq!(problem["detail"], "there is no such resource");
+    // One that is not there, and that the policy permits.
+    let absent = show(&app, "/interviews/u2", &lost).await;
+    assert_eq!((absent.status, &absent.body), (hidden.status, &hidden.body));
+    let names = |answer: &Answer| -> Vec<String> {
+        let names = answer.headers.keys();
+        names.map(ToString::to_string).collect()
+    };
+    assert_eq!(names(&absent), names(&hidden));
+    // Who may ask at all is no secret.
+    let shapeless = issuer.token().mint();
+    assert_eq!(show(&app, "/interviews/u1", &shapeless).await.status, 403);
+}
+
 /// Stands for a database that knows who is party to which interview; `down` is out of reach.
 #[derive(Clone)]
 struct Parties;
