@@ -228,11 +228,16 @@ impl Shared {
         // A round that began no earlier than this request has brought what there is. (One that
         // began later than now was before the clock was set back.)
         let meanwhile = moment.now()..=moment.clock().now();
-        if !before.running && before.fault.is_none() && meanwhile.contains(&before.began) {
+        let is_over = !before.running && before.finished > 0 && meanwhile.contains(&before.began);
+        if is_over && before.fault.is_none() {
             return Ok(());
         }
         // Rung before anything is answered: whoever comes next profits.
         self.bell.send_modify(|rung| *rung = rung.wrapping_add(1));
+        if is_over {
+            // Its failure speaks for this request, too, as if that had begun to wait a moment sooner.
+            return Err(before.unavailable(moment.clock().now()));
+        }
         let wait = self.pace.wait;
         if !before.running && before.next > moment.now() + wait {
             // Nothing will come in time, so whether the issuer has this key is not known: say so

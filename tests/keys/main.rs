@@ -320,6 +320,22 @@ async fn started_while_the_issuer_is_down_it_answers_503_and_recovers() {
 }
 
 #[tokio::test]
+async fn a_first_request_in_an_outage_is_answered_though_no_clock_turns() {
+    let gate = Gate::new();
+    gate.issuer.trouble(Endpoint::Jwks, Trouble::Status(500));
+    let token = gate.token();
+    let answer = tokio::time::timeout(Duration::from_secs(10), gate.show(&token)).await;
+    let error = answer.expect("no clock need turn").unwrap_err();
+    assert_eq!(error.reason(), Reason::KeysUnavailable);
+    assert_eq!(
+        error.to_string(),
+        "the issuer's keys cannot be had: key set: status is 500, wanted 200"
+    );
+    assert_eq!(error.retry_after(), Some(Duration::from_secs(1)));
+    assert_eq!(gate.now(), BEGAN);
+}
+
+#[tokio::test]
 async fn a_slow_drip_ends_at_the_deadline() {
     let gate = Gate::new();
     gate.issuer.trouble(Endpoint::Jwks, Trouble::Drip);
