@@ -142,7 +142,7 @@ async fn no_more_than_a_thousand_requests_wait_for_keys() {
         .collect();
     settle().await;
     assert!(waiting.iter().all(|request| !request.is_finished()));
-    let error = gate.show(&made_up(1_024)).await.unwrap_err();
+    let error = gate.show_and_wait(&made_up(1_024)).await.unwrap_err();
     assert_eq!(error.reason(), Reason::KeysUnavailable);
     assert_eq!(
         error.to_string(),
