@@ -290,3 +290,45 @@ impl fmt::Debug for JwtVerifier {
             .finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use aws_lc_rs::hmac;
+    use base64::Engine as _;
+    use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+
+    use super::*;
+    use crate::clock::{Clock, SystemClock};
+
+    #[test]
+    fn the_header_of_a_token_that_proves_nothing_is_not_remembered() {
+        let secret = [7; 32];
+        let jwt = JwtVerifier::builder("https://as.example", "https://api.example");
+        let jwt = jwt.hmac_secret(Algorithm::HS256, secret).build().unwrap();
+        let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+        let header = URL_SAFE_NO_PAD.encode(r#"{"alg":"HS256","typ":"at+jwt","kid":"7"}"#);
+        let end = clock.now().as_secs() + 60;
+        let show = |secret: &[u8], exp: i64| {
+            let claims = format!(
+                r#"{{"iss":"https://as.example","aud":"https://api.example","sub":"a","exp":{exp}}}"#
+            );
+            let message = format!("{header}.{}", URL_SAFE_NO_PAD.encode(claims));
+            let key = hmac::Key::new(hmac::HMAC_SHA256, secret);
+            let tag = URL_SAFE_NO_PAD.encode(hmac::sign(&key, message.as_bytes()));
+            let token = format!("{message}.{tag}");
+            let compact = Compact::split(&token).unwrap();
+            let outcome = jwt.prove_now(compact, None, &Moment::of(&clock)).unwrap();
+            let is_remembered = jwt.headers.known().find(&header).is_some();
+            (
+                outcome.map(drop).map_err(|error| error.reason()),
+                is_remembered,
+            )
+        };
+        // Else anybody could take the places of those that serve.
+        assert_eq!(show(&[8; 32], end), (Err(Reason::Signature), false));
+        assert_eq!(show(&secret, end - 3_600), (Err(Reason::Expired), false));
+        assert_eq!(show(&secret, end), (Ok(()), true));
+    }
+}
