@@ -366,6 +366,11 @@ mod tests {
             judge(&rules, "{}"),
             Err("missing_claim: jti is absent, wanted it in the token".to_owned())
         );
+        // None of it makes a bearer token of one that is bound.
+        assert_eq!(
+            judge(&rules, r#"{"sub":7,"jti":"x","cnf":{"jkt":"x"}}"#),
+            Err("bound: token is bound to a key (cnf), wanted a bearer token".to_owned())
+        );
     }
 
     #[test]

@@ -327,6 +327,10 @@ async fn kinds_are_demanded_by_type() {
     impl TokenKind for Applicant {
         const NAME: &'static str = "applicant";
     }
+    struct Capital;
+    impl TokenKind for Capital {
+        const NAME: &'static str = "Applicant";
+    }
     let issuer = watched::issuer();
     let kinds = Kinds::new([
         Kind::named("applicant").with_claim("job"),
@@ -343,9 +347,17 @@ async fn kinds_are_demanded_by_type() {
             "/",
             get(|token: Token<Applicant>| async move { token.kind().to_owned() }),
         )
+        .route("/capital", get(|_: Token<Capital>| async {}))
         .layer(server.layer());
     let applicant = issuer.token().claim("job", "cook").mint();
     assert_eq!(show(&app, "/", &applicant).await.body, "applicant");
+    // The names of kinds are compared byte for byte.
+    assert_eq!(show(&app, "/capital", &applicant).await.status, 403);
+    let request = Request::get("/").header("authorization", format!("Bearer {applicant}"));
+    let (mut parts, ()) = request.body(()).unwrap().into_parts();
+    let token = server.authenticate(&mut parts).await.unwrap().unwrap();
+    assert!(token.require_kind::<Applicant>().is_ok());
+    assert!(token.require_kind::<Capital>().is_err());
     assert_eq!(show(&app, "/", &issuer.token().mint()).await.status, 403);
 }
 

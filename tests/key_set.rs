@@ -49,7 +49,12 @@ fn usable_keys() {
         with(okp(), "alg", "EdDSA"),
         with(okp(), "alg", "Ed25519"),
         with(ec(), "key_ops", json!(["verify"])),
+        // Whatever is said about certificates, nobody looks there.
         with(ec(), "x5c", json!(["MII"])),
+        with(ec(), "x5c", "MII"),
+        with(ec(), "x5t", 7),
+        with(ec(), "x5t#S256", json!({"a": 1})),
+        with(ec(), "x5u", json!([])),
         with(ec(), "made-up", json!({"a": 1})),
     ] {
         assert_eq!(left_out(key.clone()), None, "{key}");

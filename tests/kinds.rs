@@ -265,6 +265,16 @@ async fn a_slot_may_be_required_and_strangers_may_pass() {
         error.to_string(),
         "token is of kind applicant, wanted client"
     );
+    // Of another spelling it is no kind of either slot.
+    struct Capital;
+    impl TokenKind for Capital {
+        const NAME: &'static str = "Session";
+    }
+    let error = AccessToken::of_kind::<Capital>(&parts.extensions).unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "token is of kind applicant, wanted Session"
+    );
 }
 
 #[tokio::test]
@@ -949,6 +959,16 @@ async fn parameters_beside_a_token_prove_nothing() {
     );
     assert_eq!(prove(&lenient, "").await, Ok(vec![]));
     assert_eq!(prove(&lenient, r#" ,a="""#).await, Ok(vec![pair("a", "")]));
+    let many = |count: usize| (0..count).map(|n| (format!("p{n}"), n.to_string()));
+    let written = |count| -> String {
+        let pairs = many(count).map(|(name, value)| format!(r#", {name}="{value}""#));
+        pairs.collect()
+    };
+    assert_eq!(prove(&lenient, &written(16)).await, Ok(many(16).collect()));
+    assert_eq!(
+        prove(&lenient, &written(17)).await,
+        Err(Reason::MalformedCredential)
+    );
     for bad in [
         ",",
         ", ",

@@ -314,6 +314,25 @@ mod tests {
     }
 
     #[test]
+    fn each_claim_that_is_demanded_is_judged() -> Result<(), ConfigError> {
+        let guard = ResourceGuard::anywhere()
+            .claim_is("/partnerId", "pond")
+            .claim_is("/stage", "live")
+            .build()?;
+        let judged = |claims: &str| check(&guard, "/", claims);
+        assert_eq!(judged(r#"{"partnerId":"pond","stage":"live"}"#), Ok(()));
+        assert_eq!(
+            judged(r#"{"partnerId":"pond","stage":"test"}"#),
+            Err(r#"denied: claim /stage is "test", wanted "live""#.to_owned())
+        );
+        assert_eq!(
+            judged(r#"{"partnerId":"sea","stage":"live"}"#),
+            Err(r#"denied: claim /partnerId is "sea", wanted "pond""#.to_owned())
+        );
+        Ok(())
+    }
+
+    #[test]
     fn long_values_are_cut() -> Result<(), ConfigError> {
         let guard = ResourceGuard::path("/{id}")
             .param_is("id", ["/id"])
