@@ -6,6 +6,8 @@
 
 mod watched;
 
+use std::collections::HashSet;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use portcullis::testing::{AuthorizationServer, ManualClock};
@@ -33,17 +35,31 @@ struct Pair {
     clock: ManualClock,
     remembering: ResourceServer,
     forgetful: ResourceServer,
+    store: Store,
     tokens: Vec<String>,
 }
 
-/// A store whose answers never change: what is remembered of one that changes is allowed to be old.
-struct Store;
+/// A store whose answers change only when the gates are told to forget: what is remembered of one that
+/// changes is allowed to be old.
+#[derive(Clone, Default)]
+struct Store {
+    revoked: Arc<Mutex<HashSet<String>>>,
+}
+
+/// How the store's tokens begin. Long enough that each thread keeps them at hand.
+const OPAQUE: &str = "opaque-and-not-short-";
 
 impl Lookup for Store {
     async fn look_up(&self, token: &str) -> Result<Option<ClaimSet>, Unavailable> {
-        let Some(ticks) = token.strip_prefix("opaque-") else {
+        let Some((ticks, _)) = token
+            .strip_prefix(OPAQUE)
+            .and_then(|rest| rest.split_once('~'))
+        else {
             return Ok(None);
         };
+        if self.revoked.lock().unwrap().contains(token) {
+            return Ok(None);
+        }
         let ticks: u64 = ticks.parse().unwrap_or_default();
         let claims = json!({"sub": "robot", "scope": "a b", "exp": BEGIN + ticks * TICK});
         Ok(Some(ClaimSet::from_serialize(&claims)?))
@@ -56,11 +72,12 @@ impl Pair {
         let issuer = watched::builder().clock(clock.clone()).build();
         let keys = RemoteJwks::discover(issuer.issuer()).fetch(issuer.fetcher());
         let keys = keys.build().unwrap();
+        let store = Store::default();
         let gate = |memory: Option<()>| {
             let mut jwt = portcullis::JwtVerifier::builder(issuer.issuer(), AUDIENCE)
                 .leeway(Duration::ZERO)
                 .keys(keys.clone());
-            let mut lookup = LookupVerifier::builder(Store);
+            let mut lookup = LookupVerifier::builder(store.clone());
             if memory.is_none() {
                 jwt = jwt.remember_accepted(Duration::ZERO);
                 lookup = lookup
@@ -88,6 +105,7 @@ impl Pair {
             clock,
             remembering,
             forgetful,
+            store,
             tokens: Vec::new(),
         };
         pair.forgetful.ready().await.unwrap();
@@ -115,7 +133,7 @@ impl Pair {
             5 => good.typ("JWT").mint(),
             6 => good.expires_in(-1).mint(),
             7 => good.claim("nbf", BEGIN + (last + 2) * TICK).mint(),
-            8 => format!("opaque-{}", last + ticks),
+            8 => format!("{OPAQUE}{}~{}", last + ticks, self.tokens.len()),
             9 => format!("unknown-{ticks}"),
             _ => good.mint().replacen('.', "-", 1),
         });
@@ -178,6 +196,32 @@ impl Pair {
         forget(&self.remembering);
         forget(&self.forgetful);
     }
+
+    fn forget_token(&self, token: &str) {
+        let carrier = Carrier::bearer();
+        self.forget(|server| server.forget(&Credential::new(token, &carrier)));
+    }
+
+    /// A token of the store passes, and no more once it is revoked and forgotten.
+    async fn revoke(&mut self, step: usize, how: Forgetting) -> Result<u64, TestCaseError> {
+        self.mint(8, 3);
+        let which = self.tokens.len() - 1;
+        let mut passed = 0;
+        // Until it is at hand.
+        for _ in 0..2 {
+            passed += self.compare(step, which).await?;
+        }
+        let token = self.tokens[which].clone();
+        self.store.revoked.lock().unwrap().insert(token.clone());
+        match how {
+            Forgetting::Token => self.forget_token(&token),
+            Forgetting::Subject => self.forget(|server| server.forget_subject("robot")),
+            Forgetting::All => self.forget(ResourceServer::forget_all),
+        }
+        let afterwards = self.compare(step, which).await?;
+        prop_assert_eq!(afterwards, 0, "step {}, {:?}", step, how);
+        Ok(passed)
+    }
 }
 
 async fn settle() {
@@ -233,6 +277,14 @@ impl Answer {
 /// How many forms of tokens [`Pair::mint`] knows.
 const FORMS: usize = 11;
 
+/// What the gates forget.
+#[derive(Clone, Copy, Debug)]
+enum Forgetting {
+    Token,
+    Subject,
+    All,
+}
+
 /// What happens.
 #[derive(Clone, Debug)]
 enum Step {
@@ -242,6 +294,8 @@ enum Step {
     Forget(usize),
     ForgetBob,
     ForgetAll,
+    /// Of a new token of the store.
+    RevokeAndForget(Forgetting),
     Rotate,
     WithdrawOld,
     /// Both, and a token of the new key, with which the gates hear of it.
@@ -258,6 +312,12 @@ fn step() -> impl Strategy<Value = Step> {
         1 => (0usize..64).prop_map(Step::Forget),
         1 => Just(Step::ForgetBob),
         1 => Just(Step::ForgetAll),
+        1 => prop_oneof![
+            Just(Forgetting::Token),
+            Just(Forgetting::Subject),
+            Just(Forgetting::All),
+        ]
+        .prop_map(Step::RevokeAndForget),
         1 => Just(Step::Rotate),
         1 => Just(Step::WithdrawOld),
         2 => Just(Step::ReplaceKey),
@@ -282,12 +342,11 @@ async fn play(steps: Vec<Step>) -> Result<u64, TestCaseError> {
             Step::Mint(form, ticks) => pair.mint(*form, *ticks),
             Step::Turn(ticks) => pair.turn(*ticks).await,
             Step::Forget(which) => {
-                let token = &pair.tokens[which % pair.tokens.len()];
-                let carrier = Carrier::bearer();
-                pair.forget(|server| server.forget(&Credential::new(token, &carrier)));
+                pair.forget_token(&pair.tokens[which % pair.tokens.len()]);
             }
             Step::ForgetBob => pair.forget(|server| server.forget_subject("bob")),
             Step::ForgetAll => pair.forget(ResourceServer::forget_all),
+            Step::RevokeAndForget(how) => passed += pair.revoke(number, *how).await?,
             Step::Rotate => pair.issuer.rotate(),
             Step::WithdrawOld => pair.issuer.withdraw_old(),
         }
@@ -331,4 +390,8 @@ fn the_steps_do_what_they_say() {
     // Robots of the store and of the issuer; what has no kind and what is unknown never passes.
     assert_eq!(shown(&[Step::Show(1), Step::Show(8)]), 4);
     assert_eq!(shown(&[Step::Show(2), Step::Show(4), Step::Show(9)]), 0);
+    // It passes until it is revoked.
+    for how in [Forgetting::Token, Forgetting::Subject, Forgetting::All] {
+        assert_eq!(shown(&[Step::RevokeAndForget(how)]), 4, "{how:?}");
+    }
 }
