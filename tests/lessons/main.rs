@@ -10,6 +10,7 @@
 mod algorithms;
 mod bounds;
 mod bytes;
+mod certified;
 mod issuers;
 mod lines;
 mod log;

@@ -5,7 +5,7 @@ use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use serde_json::{Value, json};
 
 /// The first bytes of a SubjectPublicKeyInfo with a key on P-256 (RFC 5480 §2.1.1).
-const P256: [u8; 26] = [
+pub(crate) const P256: [u8; 26] = [
     0x30, 0x59, 0x30, 0x13, 0x06, 0x07, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x02, 0x01, 0x06, 0x08, 0x2a,
     0x86, 0x48, 0xce, 0x3d, 0x03, 0x01, 0x07, 0x03, 0x42, 0x00,
 ];
@@ -42,7 +42,7 @@ fn pkcs1(n: &[u8], e: &[u8]) -> Vec<u8> {
     der(0x30, &[number(n), number(e)].concat())
 }
 
-fn der(tag: u8, content: &[u8]) -> Vec<u8> {
+pub(crate) fn der(tag: u8, content: &[u8]) -> Vec<u8> {
     let length = content.len();
     let head = match length {
         0..128 => vec![tag, length as u8],
