@@ -1,18 +1,23 @@
 //! Where we disagree with the others, and why: one entry for each class. What no entry explains is a
 //! fault, and so is an entry that nothing met.
 
-use portcullis::Reason;
+use std::collections::BTreeSet;
 
+use portcullis::{Algorithm, Reason};
+
+use crate::draft::Breakage;
 use crate::tally::Other::{self, Jsonwebtoken, JwtSimple};
 use crate::verdict::{Ours, Theirs};
 
 /// What we say, while the other says the opposite.
 pub enum We {
     Accept,
+    /// Where the token is made for this algorithm, and nowhere else.
+    AcceptOf(Algorithm),
     /// For one of these reasons.
     Refuse(&'static [Reason]),
 }
-use We::{Accept, Refuse};
+use We::{Accept, AcceptOf, Refuse};
 
 pub struct Class {
     pub name: &'static str,
@@ -103,6 +108,13 @@ pub const CLASSES: &[Class] = &[
         why: "ours: RFC 7515 §4.1.4, a string; it takes null for absence",
     },
     Class {
+        name: "kid is absent, and there are two keys",
+        others: &[Jsonwebtoken],
+        we: Refuse(&[Reason::UnknownKey]),
+        broken: &["kid: absent"],
+        why: "ours: RFC 7515 §4.1.4, nothing says which; it is given one key by its user",
+    },
+    Class {
         name: "iss is a list",
         others: &[Jsonwebtoken],
         we: Refuse(&[Reason::MalformedClaims]),
@@ -173,7 +185,7 @@ pub const CLASSES: &[Class] = &[
     Class {
         name: "alg is the newer name of EdDSA",
         others: &[Jsonwebtoken],
-        we: Accept,
+        we: AcceptOf(Algorithm::EdDSA),
         broken: &["alg: the newer name"],
         why: "ours: RFC 9864 §2.2; it does not know the name",
     },
@@ -222,14 +234,14 @@ pub const CLASSES: &[Class] = &[
     Class {
         name: "kid is another, and there is one secret",
         others: BOTH,
-        we: Accept,
+        we: AcceptOf(Algorithm::HS256),
         broken: &["kid: another"],
         why: "either: RFC 7515 §4.1.4, kid is a hint which of several keys; a secret is alone",
     },
     Class {
-        name: "kid is absent, and there is one key",
+        name: "kid is absent, and there is one secret",
         others: &[JwtSimple],
-        we: Accept,
+        we: AcceptOf(Algorithm::HS256),
         broken: &["kid: absent"],
         why: "ours: RFC 7515 §4.1.4, it is optional; it can only be demanded or ignored there",
     },
@@ -270,11 +282,31 @@ pub const CLASSES: &[Class] = &[
     },
 ];
 
-/// The entry that explains a disagreement.
-pub fn find(other: Other, ours: &Ours, theirs: &Theirs, broken: &[&str]) -> Option<usize> {
-    let is_broken = |class: &Class| broken.iter().any(|name| class.broken.contains(name));
+/// The token of a disagreement.
+pub struct Token<'a> {
+    pub algorithm: Algorithm,
+    pub broken: &'a [&'static Breakage],
+    /// Breakages that do no harm to its kind: alone, we have accepted them, and the others as well or the
+    /// table has said why not.
+    pub harmless: &'a BTreeSet<&'static str>,
+}
+
+/// The entry that explains a disagreement. That we accept is explained only if nothing else is broken that
+/// we would refuse alone: one oddity of the others excuses no fault of ours.
+pub fn find(other: Other, ours: &Ours, theirs: &Theirs, token: &Token<'_>) -> Option<usize> {
+    let is_harmless = |at: usize| {
+        let breakage = token.broken[at];
+        let mut later = token.broken[at + 1..].iter();
+        token.harmless.contains(breakage.0) || later.any(|later| later.undoes(breakage))
+    };
+    let all_harmless = || (0..token.broken.len()).all(is_harmless);
+    let is_broken = |class: &Class| {
+        let mut names = token.broken.iter().map(|breakage| breakage.0);
+        names.any(|name| class.broken.contains(&name))
+    };
     let is_met = |class: &Class| match (&class.we, ours, theirs) {
-        (Accept, Ok(_), Err(_)) => true,
+        (Accept, Ok(_), Err(_)) => all_harmless(),
+        (AcceptOf(algorithm), Ok(_), Err(_)) => *algorithm == token.algorithm && all_harmless(),
         (Refuse(reasons), Err(Some(reason)), Ok(_)) => reasons.contains(reason),
         _ => false,
     };

@@ -4,6 +4,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use portcullis::Algorithm;
 
+use crate::breakages::AT_THE_CLOCK;
 use crate::chance::Chance;
 use crate::keys::{KID, Keys};
 
@@ -77,6 +78,31 @@ pub enum Edit {
 
 /// A way to break a token, and its name.
 pub struct Breakage(pub &'static str, pub Edit);
+
+impl Breakage {
+    /// Whether it is of the claims alone, which are judged the same whatever signs them.
+    pub fn is_of_claims(&self) -> bool {
+        matches!(
+            self.1,
+            Edit::Claim(..) | Edit::Claims(_) | Edit::ClaimsText(_)
+        )
+    }
+
+    /// Whether it sets the very member anew that one before has changed.
+    pub fn undoes(&self, before: &Breakage) -> bool {
+        let is_about = |name: &str| {
+            let told = before.0.trim_start_matches(AT_THE_CLOCK);
+            told.strip_prefix(name)
+                .is_some_and(|rest| rest.starts_with([':', ' ']))
+        };
+        match (&self.1, &before.1) {
+            (Edit::Claim(name, _), Edit::Claim(..) | Edit::Claims(_)) => is_about(name),
+            (Edit::HeaderValue(name, _), Edit::HeaderValue(..) | Edit::Header(_)) => is_about(name),
+            (Edit::Header(_), Edit::Header(_)) => self.0 == "alg: escaped" && is_about("alg"),
+            _ => false,
+        }
+    }
+}
 
 /// Makes a token that is good but for its breakages. `forger` has other keys of the same kinds.
 pub fn mint(

@@ -23,8 +23,11 @@ pub const ALGORITHMS: [Algorithm; 10] = [
     Algorithm::HS256,
 ];
 
-/// The name of every key: one verifier has one.
+/// The name of the key that signs.
 pub const KID: &str = "k1";
+
+/// The name of the one beside it in the issuer's set, for the same algorithm. It signs nothing.
+pub const OTHER_KID: &str = "k2";
 
 pub const SECRET: &[u8] = b"a secret of at least 32 bytes, and known to all three";
 
@@ -86,8 +89,8 @@ impl Keys {
         hmac::sign(&key, message).as_ref().to_vec()
     }
 
-    /// The public key for `algorithm`; there is none for a secret.
-    pub fn jwk(&self, algorithm: Algorithm) -> Value {
+    /// The public key for `algorithm`, under this name; there is none for a secret.
+    pub fn jwk(&self, algorithm: Algorithm, kid: &str) -> Value {
         let encode = |octets: &[u8]| URL_SAFE_NO_PAD.encode(octets);
         let mut jwk = match algorithm {
             Algorithm::ES256 | Algorithm::ES384 => {
@@ -111,7 +114,7 @@ impl Keys {
             }
         };
         jwk["alg"] = algorithm.name().into();
-        jwk["kid"] = KID.into();
+        jwk["kid"] = kid.into();
         jwk
     }
 }

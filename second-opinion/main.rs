@@ -15,8 +15,11 @@ mod keys;
 mod tally;
 mod verdict;
 
+use std::collections::BTreeSet;
+
 use breakages::AT_THE_CLOCK;
 use chance::Chance;
+use classes::Token;
 use draft::Breakage;
 use keys::{ALGORITHMS, Keys, SECRET};
 use tally::{Other, Tally};
@@ -37,12 +40,15 @@ struct Stage {
     runtime: Runtime,
     chance: Chance,
     tally: Tally,
+    /// What we accept where nothing else is broken, for each algorithm.
+    harmless: Vec<BTreeSet<&'static str>>,
 }
 
 impl Stage {
     fn new(seed: u64) -> Stage {
         let keys = Keys::new(SECRET);
-        let verifiers = ALGORITHMS.map(|algorithm| Verifiers::new(algorithm, &keys));
+        let other = Keys::new(b"a secret is alone, so that nobody asks for this one");
+        let verifiers = ALGORITHMS.map(|algorithm| Verifiers::new(algorithm, &keys, &other));
         Stage {
             verifiers: verifiers.into(),
             keys,
@@ -50,28 +56,44 @@ impl Stage {
             runtime: Builder::new_current_thread().build().unwrap(),
             chance: Chance::of(seed),
             tally: Tally::default(),
+            harmless: vec![BTreeSet::new(); ALGORITHMS.len()],
         }
     }
 
     /// Makes a token of the algorithm at `place`, and asks all three. Whether all accept it.
-    fn show(&mut self, place: usize, broken: &[&Breakage]) -> bool {
+    fn show(&mut self, place: usize, broken: &[&'static Breakage]) -> bool {
         let algorithm = ALGORITHMS[place];
         let (keys, forger) = (&self.keys, &self.forger);
         let token = draft::mint(keys, forger, algorithm, broken, &mut self.chance);
         let verifiers = &self.verifiers[place];
         let ours = self.runtime.block_on(verifiers.ours(&token));
-        let names: Vec<&'static str> = broken.iter().map(|breakage| breakage.0).collect();
+        if let ([alone], true) = (broken, ours.is_ok()) {
+            let of_claims = alone.is_of_claims();
+            for (at, harmless) in self.harmless.iter_mut().enumerate() {
+                if at == place || of_claims {
+                    harmless.insert(alone.0);
+                }
+            }
+        }
+        let described = Token {
+            algorithm,
+            broken,
+            harmless: &self.harmless[place],
+        };
         let shown = || format!("{algorithm} {token}");
         self.tally.count();
         let simple = verifiers.jwt_simple(&token);
         let other = Other::JwtSimple;
-        self.tally.compare(other, &ours, &simple, &names, &shown);
+        self.tally
+            .compare(other, &ours, &simple, &described, &shown);
         let mut all_accept = ours.is_ok() && simple.is_ok();
         // It has the clock of the wall.
-        if !names.iter().any(|name| name.starts_with(AT_THE_CLOCK)) {
+        let at_the_clock = |breakage: &&Breakage| breakage.0.starts_with(AT_THE_CLOCK);
+        if !broken.iter().any(at_the_clock) {
             let theirs = verifiers.jsonwebtoken(&token);
             let other = Other::Jsonwebtoken;
-            self.tally.compare(other, &ours, &theirs, &names, &shown);
+            self.tally
+                .compare(other, &ours, &theirs, &described, &shown);
             all_accept &= theirs.is_ok();
         }
         all_accept

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::classes::{self, CLASSES};
+use crate::classes::{self, CLASSES, Token};
 use crate::verdict::{Ours, Theirs};
 
 /// Whose answer ours is compared with.
@@ -35,13 +35,13 @@ impl Tally {
         self.tokens += 1;
     }
 
-    /// Compares our answer with one of theirs. `broken` are the names of the breakages.
+    /// Compares our answer with one of theirs.
     pub fn compare(
         &mut self,
         other: Other,
         ours: &Ours,
         theirs: &Theirs,
-        broken: &[&'static str],
+        token: &Token<'_>,
         shown: &dyn Fn() -> String,
     ) {
         let counts = &mut self.counts[other as usize];
@@ -51,10 +51,11 @@ impl Tally {
             (Err(_), Err(_)) => return counts.both_refuse += 1,
             _ => counts.differ += 1,
         }
-        match classes::find(other, ours, theirs, broken) {
+        match classes::find(other, ours, theirs, token) {
             Some(place) => self.met.entry(place).or_default()[other as usize] += 1,
             None => {
-                let found = format!("{other:?} {broken:?}\n  ours {ours:?}\n  theirs {theirs:?}");
+                let names: Vec<&str> = token.broken.iter().map(|breakage| breakage.0).collect();
+                let found = format!("{other:?} {names:?}\n  ours {ours:?}\n  theirs {theirs:?}");
                 self.unexplained.push(format!("{found}\n  {}", shown()));
             }
         }
@@ -62,7 +63,7 @@ impl Tally {
 
     /// Prints the totals, and says what must not be.
     pub fn close(&self) -> Vec<String> {
-        println!("{} tokens", self.tokens);
+        println!("{} tokens, {} classes", self.tokens, CLASSES.len());
         for other in OTHERS {
             let counts = &self.counts[other as usize];
             println!(

@@ -11,10 +11,10 @@ use jwt_simple::prelude::{
 };
 use portcullis::testing::ManualClock;
 use portcullis::{Algorithm, JwtVerifier, Reason, ResourceServer, StaticJwks, UnixTime};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use crate::draft::{AUDIENCE, ISSUER, NOW};
-use crate::keys::{KID, Keys, SECRET};
+use crate::keys::{KID, Keys, OTHER_KID, SECRET};
 
 /// How far the clocks may differ, in seconds.
 const LEEWAY: u64 = 30;
@@ -22,7 +22,37 @@ const LEEWAY: u64 = 30;
 /// What all three read of a token that they accept.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Read {
-    pub subject: Option<String>,
+    issuer: Option<String>,
+    /// In order, each once.
+    audience: Vec<String>,
+    subject: Option<String>,
+    /// In whole seconds, as far as all three can count.
+    expires_at: Option<u32>,
+    /// In order, each once.
+    scopes: Vec<String>,
+}
+
+/// Sorted, each once.
+fn set<T: Into<String>>(words: impl IntoIterator<Item = T>) -> Vec<String> {
+    let mut words: Vec<String> = words.into_iter().map(Into::into).collect();
+    words.sort_unstable();
+    words.dedup();
+    words
+}
+
+/// A string or a list of strings.
+fn texts(claim: &Value) -> Vec<&str> {
+    match claim {
+        Value::String(one) => vec![one],
+        Value::Array(several) => several.iter().filter_map(Value::as_str).collect(),
+        _ => Vec::new(),
+    }
+}
+
+/// The words of a `scope`, as the others hand it out.
+fn words(scope: &Value) -> Vec<String> {
+    let words = texts(scope).into_iter().flat_map(|text| text.split(' '));
+    set(words.filter(|word| !word.is_empty()))
 }
 
 /// An answer of somebody else's.
@@ -39,10 +69,11 @@ pub struct Verifiers {
 }
 
 impl Verifiers {
-    pub fn new(algorithm: Algorithm, keys: &Keys) -> Verifiers {
-        let jwk = keys.jwk(algorithm);
+    /// `other` has the second key of the issuer's set.
+    pub fn new(algorithm: Algorithm, keys: &Keys, other: &Keys) -> Verifiers {
+        let jwk = keys.jwk(algorithm, KID);
         Verifiers {
-            gate: gate(algorithm, &jwk),
+            gate: gate(algorithm, &[other.jwk(algorithm, OTHER_KID), jwk.clone()]),
             jsonwebtoken: jsonwebtoken(algorithm, &jwk),
             jwt_simple: Simple::new(algorithm, &jwk),
         }
@@ -55,7 +86,12 @@ impl Verifiers {
         parts.headers.insert(http::header::AUTHORIZATION, value);
         match self.gate.authenticate(&mut parts).await {
             Ok(Some(token)) => Ok(Read {
+                issuer: token.issuer().map(str::to_owned),
+                audience: set(token.audience().iter()),
                 subject: token.subject().map(str::to_owned),
+                expires_at: (token.expires_at())
+                    .map(|exp| exp.as_secs().clamp(0, u32::MAX.into()) as u32),
+                scopes: set(token.scopes().iter()),
             }),
             Ok(None) => Err(None),
             Err(error) => Err(Some(error.reason())),
@@ -71,25 +107,39 @@ impl Verifiers {
         }
         let (key, validation) = &self.jsonwebtoken;
         let data = jsonwebtoken::decode::<Value>(token, key, validation).map_err(told)?;
+        let text = |name: &str| data.claims[name].as_str().map(str::to_owned);
         Ok(Read {
-            subject: data.claims["sub"].as_str().map(str::to_owned),
+            issuer: text("iss"),
+            audience: set(texts(&data.claims["aud"])),
+            subject: text("sub"),
+            // `as` saturates.
+            expires_at: data.claims["exp"].as_f64().map(|exp| exp as u32),
+            scopes: words(&data.claims["scope"]),
         })
     }
 
     pub fn jwt_simple(&self, token: &str) -> Theirs {
         let claims = self.jwt_simple.verify(token)?;
         Ok(Read {
+            issuer: claims.issuer,
+            audience: match claims.audiences {
+                Some(simple::Audiences::AsSet(several)) => set(several),
+                Some(simple::Audiences::AsString(one)) => vec![one],
+                None => Vec::new(),
+            },
             subject: claims.subject,
+            expires_at: claims.expires_at.map(|exp| exp.as_secs() as u32),
+            scopes: words(claims.custom.get("scope").unwrap_or(&Value::Null)),
         })
     }
 }
 
-fn gate(algorithm: Algorithm, jwk: &Value) -> ResourceServer {
+fn gate(algorithm: Algorithm, keys: &[Value; 2]) -> ResourceServer {
     let builder = JwtVerifier::builder(ISSUER, AUDIENCE);
     let builder = match algorithm {
         Algorithm::HS256 => builder.hmac_secret(algorithm, SECRET),
         _ => {
-            let keys = StaticJwks::from_json(&json!({ "keys": [jwk] }).to_string()).unwrap();
+            let keys = StaticJwks::from_json(&json!({ "keys": keys }).to_string()).unwrap();
             let names = match algorithm {
                 Algorithm::EdDSA => vec![algorithm, Algorithm::Ed25519],
                 _ => vec![algorithm],
@@ -156,7 +206,7 @@ impl Simple {
         }
     }
 
-    fn verify(&self, token: &str) -> Result<simple::JWTClaims<simple::NoCustomClaims>, String> {
+    fn verify(&self, token: &str) -> Result<simple::JWTClaims<Map<String, Value>>, String> {
         let set = |text: &str| HashSet::from([text.to_owned()]);
         let options = Some(simple::VerificationOptions {
             required_key_id: Some(KID.to_owned()),
