@@ -170,13 +170,8 @@ mod tests {
         ] {
             let encoded: String = form_urlencoded::byte_serialize(secret.as_bytes()).collect();
             let spaced = encoded.replace('+', "%20");
-            for told in [
-                secret,
-                &encoded,
-                &spaced,
-                &encoded.to_lowercase(),
-                &format!("{secret:?}"),
-            ] {
+            let small = encoded.replace("%2B", "%2b").replace("%2F", "%2f");
+            for told in [secret, &encoded, &spaced, &small, &format!("{secret:?}")] {
                 let told = format!("cannot send client_secret={told}&x=%zz%");
                 assert_eq!(withhold(told.clone(), [secret]), withheld, "{told}");
             }
