@@ -224,7 +224,7 @@ impl Error {
     }
 
     /// The sentence may quote claims, and whoever wrote those may have put a secret there.
-    #[cfg_attr(not(any(feature = "introspection", feature = "jwt")), allow(dead_code))]
+    #[cfg(feature = "jwt")]
     pub(crate) fn withholding<'a>(self, secrets: impl IntoIterator<Item = &'a str>) -> Error {
         self.reworded(|sentence| crate::text::withhold(sentence, secrets))
     }
