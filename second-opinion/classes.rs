@@ -296,8 +296,10 @@ pub struct Token<'a> {
 pub fn find(other: Other, ours: &Ours, theirs: &Theirs, token: &Token<'_>) -> Option<usize> {
     let is_harmless = |at: usize| {
         let breakage = token.broken[at];
-        let mut later = token.broken[at + 1..].iter();
-        token.harmless.contains(breakage.0) || later.any(|later| later.undoes(breakage))
+        let (mut before, mut later) = (token.broken[..at].iter(), token.broken[at + 1..].iter());
+        token.harmless.contains(breakage.0)
+            || later.any(|later| later.undoes(breakage))
+            || before.any(|before| breakage.adds_back(before))
     };
     let all_harmless = || (0..token.broken.len()).all(is_harmless);
     let is_broken = |class: &Class| {

@@ -98,9 +98,19 @@ impl Breakage {
         match (&self.1, &before.1) {
             (Edit::Claim(name, _), Edit::Claim(..) | Edit::Claims(_)) => is_about(name),
             (Edit::HeaderValue(name, _), Edit::HeaderValue(..) | Edit::Header(_)) => is_about(name),
-            (Edit::Header(_), Edit::Header(_)) => self.0 == "alg: escaped" && is_about("alg"),
-            _ => false,
+            (Edit::Header(_), Edit::Header(_)) if is_about("alg") => {
+                ["alg: escaped", "alg: the newer name"].contains(&self.0)
+            }
+            _ => self.adds_back(before),
         }
+    }
+
+    /// Whether both come to nothing: what was taken out and added once more is there once.
+    pub fn adds_back(&self, before: &Breakage) -> bool {
+        before.0.strip_suffix("absent").is_some_and(|name| {
+            let later = self.0.strip_prefix(name);
+            later.is_some_and(|later| later.starts_with("twice"))
+        })
     }
 }
 
