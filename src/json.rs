@@ -155,11 +155,8 @@ impl<'de, F: FnMut(Cow<'de, str>, Json<'de>)> Visitor<'de> for Members<'_, F> {
     }
 
     fn visit_map<A: MapAccess<'de>>(mut self, mut map: A) -> Result<(), A::Error> {
-        let mut names = Names::new();
+        let mut names = Names::of(self.text);
         while let Some(name) = map.next_key_seed(Text)? {
-            if is_reserved(&name, self.text) {
-                return Err(de::Error::custom(RESERVED));
-            }
             names.add(name.clone())?;
             let value = map.next_value_seed(Value {
                 text: self.text,
@@ -186,8 +183,9 @@ fn is_reserved(name: &Cow<'_, str>, text: &str) -> bool {
 /// Past so many names a linear search would let a hostile object cost quadratic time.
 const FEW: usize = 24;
 
-/// The names of one object. Small objects need no allocation.
-struct Names<'a> {
+/// The names of one object in `text`. Small objects need no allocation.
+struct Names<'a, 't> {
+    text: &'t str,
     few: [&'a str; FEW],
     len: usize,
     /// One bit for each name, by its length and ends: a bit that is not set was no name before.
@@ -195,9 +193,10 @@ struct Names<'a> {
     many: Option<HashSet<Cow<'a, str>>>,
 }
 
-impl<'a> Names<'a> {
-    fn new() -> Names<'a> {
+impl<'a, 't> Names<'a, 't> {
+    fn of(text: &'t str) -> Names<'a, 't> {
         Names {
+            text,
             few: [""; FEW],
             len: 0,
             seen: 0,
@@ -206,6 +205,9 @@ impl<'a> Names<'a> {
     }
 
     fn add<E: de::Error>(&mut self, name: Cow<'a, str>) -> Result<(), E> {
+        if is_reserved(&name, self.text) {
+            return Err(E::custom(RESERVED));
+        }
         let bit = 1_u64 << (mark(&name) & 63);
         if self.seen & bit != 0 && self.holds(&name) {
             return Err(E::custom(REPEATED));
@@ -340,12 +342,9 @@ impl<'de> Visitor<'de> for Value<'_> {
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-        let mut names = Names::new();
+        let mut names = Names::of(self.text);
         let mut number = None;
         while let Some(name) = map.next_key_seed(Text)? {
-            if is_reserved(&name, self.text) {
-                return Err(de::Error::custom(RESERVED));
-            }
             names.add(name.clone())?;
             let value = map.next_value_seed(self.inner()?)?;
             if name == BIG_NUMBER
