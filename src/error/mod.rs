@@ -223,13 +223,8 @@ impl Error {
         self.kind() == ErrorKind::Unavailable && !self.0.is_ours
     }
 
-    /// The sentence may quote claims, and whoever wrote those may have put a secret there.
-    #[cfg(feature = "jwt")]
-    pub(crate) fn withholding<'a>(self, secrets: impl IntoIterator<Item = &'a str>) -> Error {
-        self.reworded(|sentence| crate::text::withhold(sentence, secrets))
-    }
-
-    /// With other words, unless they are our own.
+    /// With other words, unless they are our own: a sentence may quote claims, and whoever wrote those may
+    /// have put a secret there.
     #[cfg_attr(not(any(feature = "introspection", feature = "jwt")), allow(dead_code))]
     pub(crate) fn reworded(mut self, reword: impl FnOnce(String) -> String) -> Error {
         let Sentence::Words(Cow::Owned(sentence)) = self.0.sentence.clone() else {

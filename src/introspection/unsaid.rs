@@ -34,7 +34,7 @@ impl<'a> Unsaid<'a> {
         text::withhold(sentence, self.known.iter().copied().chain(sent))
     }
 
-    /// The error, whose sentence may quote claims, and whoever wrote those may have put a secret there.
+    /// The error, with such a sentence.
     pub(super) fn withhold_from(&self, error: Error) -> Error {
         error.reworded(|sentence| self.withhold(sentence))
     }

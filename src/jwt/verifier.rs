@@ -14,7 +14,7 @@ use crate::jws::{Compact, Header, Headers, Room, Signed, Source, Unproven};
 use crate::lease::Lease;
 use crate::rules::ClaimRules;
 use crate::status::Status;
-use crate::text::quote;
+use crate::text::{quote, withhold};
 use crate::verified::Verified;
 use crate::verify::{ErasedVerifier, Moment, Provenance, VerdictLifetime, Verifier};
 
@@ -248,7 +248,8 @@ impl Verifier for JwtVerifier {
         let answer = confirmed_by.confirm(credential, moment).await?;
         // The answer may repeat what was sent.
         let is_about = self.is_about(&answer, &verified);
-        is_about.map_err(|error| error.withholding([credential.token()]))?;
+        let unsaid = |told| withhold(told, [credential.token()]);
+        is_about.map_err(|error| error.reworded(unsaid))?;
         Ok(verified.confirmed_at(moment.now()))
     }
 
